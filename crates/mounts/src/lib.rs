@@ -1,1 +1,21 @@
+//! The Linux mount API: file systems and trees as detached mounts, attributes, propagation, mountinfo, and the
+//! resolution of paths inside a root that somebody else controls.
+//!
+//! A mount is made detached ([`Detached`]), given its attributes while nobody can see it, and attached to a
+//! directory or file that was resolved once, inside the root, and is held open ([`Root`]). No path is resolved twice.
 #![forbid(unsafe_code)]
+
+mod detached;
+mod mountinfo;
+mod overlay;
+mod pivot;
+mod propagation;
+mod root;
+
+pub use detached::{Detached, FsOption, set_attributes, set_propagation};
+pub use holm_sys::MountAttr;
+pub use mountinfo::{MountEntry, parse_mountinfo, unescape};
+pub use overlay::{Overlay, UPPER_DIRECTORY, WORK_DIRECTORY};
+pub use pivot::pivot_into;
+pub use propagation::Propagation;
+pub use root::{Root, is_directory, is_null_device, is_procfs};

@@ -1,1 +1,32 @@
+//! The OCI lifecycle of a container.
+//!
+//! ```text
+//! config.json ─► Spec ─► (Spec, HostFacts) ─► Plan ─► steps run by parent and child ─► state.json
+//!      spec::load      probe            plan::plan        create                    state
+//! ```
+//!
+//! [`create`] makes the container and leaves its process waiting; [`start`] lets it run its command; [`kill`],
+//! [`state`], [`list`] and [`delete`] are what their names say in the runtime-spec; [`exec`] runs a further process in
+//! it. A library call and the command line go the same way: there is one path to a container.
+//!
+//! The caller of [`create`] and [`exec`] must be single-threaded: the child is a copy of it.
 #![forbid(unsafe_code)]
+
+mod command;
+mod create;
+mod error;
+mod hints;
+mod init;
+mod lifecycle;
+mod observer;
+mod probe;
+mod report;
+mod steps;
+
+pub use error::{Error, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
+pub use init::main as init_main;
+pub use lifecycle::{
+    Container, CreateRequest, ExecRequest, create, delete, exec, kill, list, plan, start, state,
+};
+pub use observer::{Observer, Silent, StepReport};
+pub use probe::probe;

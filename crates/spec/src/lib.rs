@@ -1,1 +1,23 @@
+//! The OCI runtime configuration: what the user said, checked.
+//!
+//! [`Spec::load`] reads a bundle's `config.json` once; [`Spec::check`] takes a configuration that is in memory
+//! already. Either answers with types that later layers need not question: mount options are flags, ids are maps
+//! without overlaps, no namespace is named twice. What this version does not carry out is refused, never ignored.
 #![forbid(unsafe_code)]
+
+pub mod annotations;
+mod error;
+mod linux;
+mod load;
+mod mount;
+mod mount_options;
+mod process;
+mod unsupported;
+
+pub use annotations::OverlayRoot;
+pub use error::Error;
+pub use linux::{Linux, NamespaceChoice};
+pub use load::{RootFilesystem, Spec};
+pub use mount::{IdmapChoice, Mount, MountSource};
+pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
+pub use process::{Capabilities, Process, ResourceLimit, User};

@@ -17,18 +17,24 @@ mod mount;
 mod netdevice;
 mod nsfs;
 mod signal;
+mod unshare;
 
 pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3};
 pub use errno::{describe as errno_description, name as errno_name};
 pub use error::{Context, Error, Result};
 pub use exec::{CStrings, execve, execveat, exit_now};
-pub use fd::{close_from, set_close_on_exec_from};
+pub use fd::{close_standard_streams, set_close_on_exec_from};
 pub use keyring::join_session_keyring;
 pub use memory::release_file_pages;
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};
-pub use signal::{SigInfo, SignalSet, block_signals, reset_signals, set_signal_mask, signal_fd, wait_for_signal};
+pub use signal::{
+    SigInfo, SignalSet, block_signals, reset_signals, send_signal, send_signal_by_pidfd, set_signal_mask, signal_fd,
+    wait_for_signal,
+};
+
+pub use unshare::unshare;
 
 /// An error number of the kernel, as rustix has it.
 pub use rustix::io::Errno;

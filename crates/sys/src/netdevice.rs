@@ -4,8 +4,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::{Errno, Error, Result};
 
-/// Brings the interface `name` up, by `SIOCGIFFLAGS` and `SIOCSIFFLAGS` on `socket` (any `AF_INET` socket of the
-/// network namespace meant).
+/// Brings the interface `name` up, by `SIOCGIFFLAGS` and `SIOCSIFFLAGS` on `socket` (any socket of
+/// the network namespace meant: the kernel answers them for every family).
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Signals taken synchronously: masks, signalfd(2), sigwaitinfo(2).
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::process::{Pid, Signal};
 
@@ -130,4 +130,23 @@ pub fn wait_for_signal(set: &SignalSet) -> Result<SigInfo> {
 
 fn last_error(call: &str) -> Error {
     Error::from_io(call, &std::io::Error::last_os_error())
+}
+
+/// Sends signal `number`, real-time ones too, to a process; kill(2). One that has ended, or may not be signalled, is
+/// passed over: this is for handing signals on, where nobody could do anything about it.
+pub fn send_signal(pid: Pid, number: i32) {
+    // SAFETY: kill has no memory effects; the pid is positive, so it names one process and not a group.
+    unsafe { libc::kill(pid.as_raw_nonzero().get(), number) };
+}
+
+/// Sends signal `number`, real-time ones too, to the process of a pidfd; pidfd_send_signal(2) (Linux 5.1).
+///
+/// # Errors
+///
+/// `ESRCH` when it has ended, `EPERM` when the caller may not signal it, `EINVAL` when there is no such signal.
+pub fn send_signal_by_pidfd(pidfd: BorrowedFd<'_>, number: i32) -> Result<()> {
+    let info: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: a null siginfo asks the kernel to fill one in as kill(2) does; the descriptor is open while borrowed.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), number, info, 0) };
+    if result == 0 { Ok(()) } else { Err(last_error(&format!("pidfd_send_signal({}, {number})", pidfd.as_raw_fd()))) }
 }

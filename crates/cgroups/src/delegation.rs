@@ -1,0 +1,51 @@
+//! Where an ordinary user may make groups.
+
+use std::os::fd::BorrowedFd;
+
+use holm_sys::{self as sys, Context, Errno};
+use rustix::fs::{Access, AtFlags, CWD};
+
+use crate::{Error, Hierarchy, Layout, Result, Version, walk};
+
+/// For each hierarchy of the layout, whether this process may make groups below its own one and move its processes
+/// into them: whether the own directory and its `cgroup.procs` are writable with the effective ids and capabilities.
+///
+/// What is mounted read-only is not delegated. Needs no privilege.
+pub fn delegated(layout: &Layout) -> Vec<bool> {
+    layout.hierarchies.iter().map(is_delegated).collect()
+}
+
+fn is_delegated(hierarchy: &Hierarchy) -> bool {
+    let Some(own) = hierarchy.own_directory() else { return false };
+    let writable = |path| rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    writable(&own) && writable(&own.join("cgroup.procs"))
+}
+
+/// On v2 a process is moved only by who may write `cgroup.procs` of the common ancestor of the two groups.
+pub(crate) fn check_common_ancestor(hierarchy: &Hierarchy, mount: BorrowedFd<'_>, path: &str) -> Result<()> {
+    if hierarchy.version == Version::V1 {
+        return Ok(());
+    }
+    let own = hierarchy.own_below_mount().unwrap_or("");
+    let common = walk::prefixes(own).zip(walk::prefixes(path)).take_while(|(a, b)| a == b).last();
+    let procs = common.map_or("cgroup.procs".to_owned(), |((prefix, _), _)| format!("{prefix}/cgroup.procs"));
+    rustix::fs::accessat(mount, procs.as_str(), Access::WRITE_OK, AtFlags::EACCESS)
+        .call(|| format!("faccessat2({procs:?}, W_OK, AT_EACCESS)"))
+        .map_err(Error::from)
+}
+
+impl Error {
+    /// A refusal of permission, as one of the hierarchy.
+    pub(crate) fn refused_in(self, hierarchy: &Hierarchy) -> Self {
+        match self {
+            Self::Call(source) if is_refusal(&source) => {
+                Self::NotDelegated { hierarchy: hierarchy.to_string(), source }
+            }
+            other => other,
+        }
+    }
+}
+
+fn is_refusal(error: &sys::Error) -> bool {
+    matches!(error.errno(), Errno::ACCESS | Errno::PERM | Errno::ROFS)
+}

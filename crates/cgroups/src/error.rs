@@ -1,0 +1,109 @@
+//! What can go wrong with control groups, and what to do about it.
+
+use std::path::PathBuf;
+
+use holm_sys as sys;
+
+/// A failure of this crate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error(transparent)]
+    Call(#[from] sys::Error),
+    /// The cgroups path cannot be used as one.
+    #[error("cgroups path {path:?}: {problem}")]
+    Path {
+        /// The path as it was given.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// No cgroup filesystem is mounted in this mount namespace.
+    #[error("no cgroup filesystem is mounted here")]
+    NoHierarchy,
+    /// This user may not make or enter groups there.
+    #[error("no permission for control groups in the hierarchy {hierarchy}: {source}")]
+    NotDelegated {
+        /// The hierarchy, by its controllers and version.
+        hierarchy: String,
+        /// What the kernel refused.
+        source: sys::Error,
+    },
+    /// The group that this process is in cannot be reached through the mount, so nothing can be made below it.
+    #[error("this process's own control group lies outside of what is mounted of the hierarchy {hierarchy}")]
+    Unreachable {
+        /// The hierarchy, by its controllers and version.
+        hierarchy: String,
+    },
+    /// A directory that should be a control group is on another filesystem.
+    #[error("{} is not on a cgroup filesystem", path.display())]
+    NotCgroup {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The group exists already, and has processes or groups in it.
+    #[error("the control group {} exists and is in use", path.display())]
+    Occupied {
+        /// The group's directory.
+        path: PathBuf,
+    },
+    /// The group exists already, and is frozen: a process that enters it would stop.
+    #[error("the control group {} exists and is frozen", path.display())]
+    Frozen {
+        /// The group's directory.
+        path: PathBuf,
+    },
+    /// The group did not become empty, or frozen, in time.
+    #[error("the control group {} is still busy (processes: {processes:?})", path.display())]
+    Busy {
+        /// The group's directory.
+        path: PathBuf,
+        /// The processes in it, as this PID namespace sees them.
+        processes: Vec<i32>,
+    },
+    /// More than one thing failed; the rest was done.
+    #[error("{}", join(.0))]
+    Several(Vec<Error>),
+}
+
+impl Error {
+    /// What the person in front of it can do, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotDelegated { .. } => Some(
+                "run as root, or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes)",
+            ),
+            Self::NoHierarchy => Some("mount a cgroup2 filesystem on /sys/fs/cgroup"),
+            Self::Unreachable { .. } => {
+                Some("give an absolute cgroups path, or mount the hierarchy from its root")
+            }
+            Self::Path { .. } => {
+                Some("give a path such as /holm/name, or name to stay below this process's own group")
+            }
+            Self::Occupied { .. } => Some("give each container a cgroups path of its own"),
+            Self::Frozen { .. } => Some("thaw the group, or give another cgroups path"),
+            Self::Busy { .. } => Some(
+                "a process hangs in the kernel, or the group is used by somebody else; delete again later",
+            ),
+            Self::Several(errors) => errors.iter().find_map(Self::hint),
+            Self::Call(_) | Self::NotCgroup { .. } => None,
+        }
+    }
+
+    /// True when the user lacks the permission, rather than something being broken.
+    pub fn is_not_delegated(&self) -> bool {
+        matches!(self, Self::NotDelegated { .. })
+    }
+
+    /// Nothing, the one error, or all of them in one.
+    pub(crate) fn from_all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 | 1 => errors.pop().map_or(Ok(()), Err),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+}
+
+fn join(errors: &[Error]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,79 @@
+//! Signals for all processes of a group.
+
+use std::time::{Duration, Instant};
+
+use holm_sys::{Context, Errno};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::{Cgroup, Error, FreezerState, Result, Version, v1, v2, wait};
+
+/// How long the freezer may take before the signals go out to processes that run.
+const FREEZING: Duration = Duration::from_millis(500);
+
+impl Cgroup {
+    /// Kills every process of the group and those below it, however fast they fork. By `cgroup.kill` (v2, Linux
+    /// 5.14), which does not wait for their ends; else round by round, frozen where there is a freezer, until nobody
+    /// is left. A frozen group is thawed, so that its processes can end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when processes are left after `timeout`, else the failed call.
+    pub fn kill_all(&self, timeout: Duration) -> Result<()> {
+        if self.of_version(Version::V2).next().map_or(Ok(false), v2::kill)? {
+            // What the v1 freezer holds does not even die.
+            return self.v1_freezer().map_or(Ok(()), |freezer| gone_is_fine(v1::thaw(freezer)));
+        }
+        let deadline = wait::deadline(timeout);
+        loop {
+            let killed = self.kill_round()?;
+            if killed.is_empty() {
+                return Ok(());
+            }
+            if !wait::wait_for_ends(&killed, deadline)? || Instant::now() >= deadline {
+                return Err(self.principal().map_or(Error::NoHierarchy, wait::busy));
+            }
+        }
+    }
+
+    /// Sends `signal` to every process of the group and those below it, with the group frozen meanwhile so that
+    /// nobody who is being forked is left out; where that fails, to those who are seen.
+    ///
+    /// # Errors
+    ///
+    /// The failed call; a process that has ended meanwhile is none.
+    pub fn signal_all(&self, signal: Signal) -> Result<()> {
+        let was_running = self.freezer_state().is_ok_and(|state| state == FreezerState::Thawed);
+        let froze = was_running && self.freeze(FREEZING).is_ok();
+        let sent = self.processes().and_then(|processes| send(&processes, signal));
+        let thawed = if froze { gone_is_fine(self.thaw()) } else { Ok(()) };
+        sent.and(thawed)
+    }
+
+    /// Kills whom it sees, and returns them.
+    fn kill_round(&self) -> Result<Vec<Pid>> {
+        // Not waited for, and not needed: who is forked meanwhile is seen in the next round.
+        let froze = self.begin_freezing().is_ok();
+        let killed =
+            self.processes().and_then(|processes| send(&processes, Signal::KILL).map(|()| processes));
+        let thawed = if froze { gone_is_fine(self.thaw()) } else { Ok(()) };
+        thawed.and(killed)
+    }
+}
+
+fn send(processes: &[Pid], signal: Signal) -> Result<()> {
+    for pid in processes {
+        let sent = pidfd_open(*pid, PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(pidfd, signal));
+        match sent {
+            Err(Errno::SRCH) => {}
+            sent => sent.call(|| format!("pidfd_send_signal({}, {signal:?})", pid.as_raw_pid()))?,
+        }
+    }
+    Ok(())
+}
+
+fn gone_is_fine(result: Result<()>) -> Result<()> {
+    match result {
+        Err(Error::Call(e)) if crate::walk::is_gone(&e) => Ok(()),
+        result => result,
+    }
+}

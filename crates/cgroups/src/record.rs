@@ -1,0 +1,43 @@
+//! What later processes must know of a container's group.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// A group as it is kept in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// One for each hierarchy that the group is in.
+    pub directories: Vec<DirectoryRecord>,
+}
+
+/// The directory of a group in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryRecord {
+    /// The version of the hierarchy.
+    pub version: Version,
+    /// The controllers of a v1 hierarchy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<String>,
+    /// Where the hierarchy is mounted.
+    pub mount_point: PathBuf,
+    /// The group, from the mount point on.
+    pub path: String,
+    /// The directories to remove at the end, from the mount point on, outermost first; those above the group only
+    /// when they are empty.
+    pub removable: Vec<String>,
+}
+
+impl DirectoryRecord {
+    /// Where the group is.
+    pub fn directory(&self) -> PathBuf {
+        self.mount_point.join(&self.path)
+    }
+
+    /// True for a v1 hierarchy with this controller.
+    pub(crate) fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
+    }
+}

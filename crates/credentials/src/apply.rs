@@ -1,0 +1,123 @@
+//! Reading and setting the capability sets of the calling thread.
+
+use holm_sys::{Context, Result};
+use rustix::thread::{
+    CapabilitySet as Bits, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities as capset,
+    set_keep_capabilities,
+};
+
+use crate::{Capability, CapabilitySet};
+
+/// The sets of a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What counts.
+    pub effective: CapabilitySet,
+    /// What may be made effective.
+    pub permitted: CapabilitySet,
+    /// What file capabilities may add at an exec.
+    pub inheritable: CapabilitySet,
+    /// The limit of all that can be had.
+    pub bounding: CapabilitySet,
+}
+
+/// The sets of the calling thread; capget(2) and prctl(2).
+///
+/// # Errors
+///
+/// What they say.
+pub fn current() -> Result<Capabilities> {
+    let sets = capabilities(None).call(|| "capget(0)")?;
+    Ok(Capabilities {
+        effective: CapabilitySet::from_bits(sets.effective.bits()),
+        permitted: CapabilitySet::from_bits(sets.permitted.bits()),
+        inheritable: CapabilitySet::from_bits(sets.inheritable.bits()),
+        bounding: bounding(),
+    })
+}
+
+/// A capability that the kernel does not know is in no set of it.
+fn bounding() -> CapabilitySet {
+    Capability::all().filter(|one| capability_is_in_bounding_set(bit(*one)).unwrap_or(false)).collect()
+}
+
+/// Every capability that both this version and the running kernel know.
+///
+/// # Errors
+///
+/// When /proc/sys/kernel/cap_last_cap cannot be read.
+pub fn known() -> Result<CapabilitySet> {
+    const LAST: &str = "/proc/sys/kernel/cap_last_cap";
+    let text = std::fs::read_to_string(LAST).call(|| format!("read({LAST:?})"))?;
+    let last: u8 = text.trim().parse().unwrap_or(u8::MAX);
+    Ok(Capability::all().filter(|capability| capability.number() <= last).collect())
+}
+
+/// Drops all but `keep` from the bounding set, for good; prctl(2), `PR_CAPBSET_DROP`.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_SETPCAP`.
+pub fn drop_bounding(keep: CapabilitySet) -> Result<()> {
+    for capability in (bounding() - keep).iter() {
+        remove_capability_from_bounding_set(bit(capability)).call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?;
+    }
+    Ok(())
+}
+
+/// Sets three of the sets; capset(2).
+///
+/// # Errors
+///
+/// `EPERM` for a permitted capability that is not permitted now, an effective one that is not to be permitted, or an
+/// inheritable one that is neither inheritable nor permitted (with `CAP_SETPCAP`: nor in the bounding set).
+pub fn set_capabilities(
+    effective: CapabilitySet,
+    permitted: CapabilitySet,
+    inheritable: CapabilitySet,
+) -> Result<()> {
+    let bits = |set: CapabilitySet| Bits::from_bits_retain(set.bits());
+    let sets =
+        CapabilitySets { effective: bits(effective), permitted: bits(permitted), inheritable: bits(inheritable) };
+    capset(None, sets).call(|| format!("capset(effective {effective}, permitted {permitted}, inheritable {inheritable})"))
+}
+
+/// Sets the ambient set, which survives the exec of a plain program; prctl(2), `PR_CAP_AMBIENT` (Linux 4.3).
+///
+/// # Errors
+///
+/// `EPERM` for a capability that is not both permitted and inheritable.
+pub fn set_ambient(ambient: CapabilitySet) -> Result<()> {
+    clear_ambient_capability_set().call(|| "prctl(PR_CAP_AMBIENT_CLEAR_ALL)")?;
+    for capability in ambient.iter() {
+        configure_capability_in_ambient_set(bit(capability), true)
+            .call(|| format!("prctl(PR_CAP_AMBIENT_RAISE, {capability})"))?;
+    }
+    Ok(())
+}
+
+/// Whether the permitted set outlives the change from uid 0 to another; prctl(2), `PR_SET_KEEPCAPS`. An exec resets it.
+///
+/// # Errors
+///
+/// `EPERM` when the securebit is locked.
+pub fn keep_capabilities(keep: bool) -> Result<()> {
+    set_keep_capabilities(keep).call(|| format!("prctl(PR_SET_KEEPCAPS, {keep})"))
+}
+
+fn bit(capability: Capability) -> Bits {
+    Bits::from_bits_retain(1 << capability.number())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_effective_is_permitted_and_known() {
+        let own = current().unwrap();
+        assert!((own.effective - own.permitted).is_empty());
+        assert!((own.bounding - known().unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,106 @@
+//! The `linux` section.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use holm_namespaces::TimeOffset;
+use oci_spec::runtime::{Linux, LinuxDeviceCgroup, LinuxResources, LinuxTimeOffset};
+
+use super::{Blueprint, Choice, id_mappings, paths};
+use crate::options::{RuntimeChoice, SysctlOwner};
+use crate::userns::UserNamespace;
+use crate::{Error, Result};
+
+/// The cgroup above those of Holm's containers.
+const CGROUP_PARENT: &str = "/holm";
+
+pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
+    let options = blueprint.options;
+    let mut linux = Linux::default();
+    linux.set_resources(resources(blueprint));
+    linux.set_namespaces(Some(blueprint.namespaces.to_list()));
+    linux.set_cgroups_path(Some(cgroups_path(blueprint)?));
+    linux.set_masked_paths(Some(paths::masked(&options.security)));
+    linux.set_readonly_paths(Some(paths::readonly(&options.security)));
+    linux.set_sysctl(sysctls(blueprint)?);
+    linux.set_time_offsets(time_offsets(blueprint));
+    linux.set_rootfs_propagation(rootfs_propagation(blueprint));
+    if let UserNamespace::New(maps) = blueprint.user_namespace {
+        linux.set_uid_mappings(Some(id_mappings(&maps.uid)));
+        linux.set_gid_mappings(Some(id_mappings(&maps.gid)));
+    }
+    Ok(linux)
+}
+
+/// Other runtimes let a container open no device beyond the ordinary ones unless a rule says so; Holm itself has no
+/// such limit, so there is nothing to lift.
+fn resources(blueprint: &Blueprint<'_>) -> Option<LinuxResources> {
+    let other = matches!(blueprint.options.runtime, RuntimeChoice::Other(_));
+    (other && blueprint.options.security.privileged).then(|| {
+        let mut all = LinuxDeviceCgroup::default();
+        all.set_allow(true).set_access(Some("rwm".to_owned()));
+        let mut resources = LinuxResources::default();
+        resources.set_devices(Some(vec![all]));
+        resources
+    })
+}
+
+fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<PathBuf> {
+    let parent = blueprint.options.cgroup_parent.as_deref().unwrap_or(CGROUP_PARENT);
+    let parent = Path::new("/").join(parent);
+    let up = parent.components().any(|part| part == std::path::Component::ParentDir);
+    if up || parent.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(Error::new(format!("--cgroup-parent {} cannot be taken as it is", parent.display()))
+            .with_cause("it is not a path of cgroups without \"..\""));
+    }
+    Ok(parent.join(blueprint.name.as_str()))
+}
+
+/// A parameter is set in the namespace that it belongs to, which must be one of the container's.
+fn sysctls(blueprint: &Blueprint<'_>) -> Result<Option<HashMap<String, String>>> {
+    let mut sysctls = HashMap::new();
+    for sysctl in &blueprint.options.security.sysctls {
+        let refuse = |cause: &str| {
+            Error::new(format!("--sysctl {} cannot be set", sysctl.key)).with_cause(cause)
+        };
+        let owner = sysctl.owner().map_err(|invalid| {
+            let error = refuse(invalid.cause());
+            invalid.hint().map_or(error.clone(), |hint| error.with_hint(hint))
+        })?;
+        let (choice, option) = match owner {
+            SysctlOwner::Ipc => (&blueprint.namespaces.ipc, "--ipc"),
+            SysctlOwner::Network => (&blueprint.namespaces.network, "--net"),
+            SysctlOwner::Uts => (&blueprint.namespaces.uts, "--uts"),
+        };
+        if *choice == Choice::Host {
+            return Err(refuse(&format!("with {option} host it would be set for the whole machine")));
+        }
+        sysctls.insert(sysctl.key.clone(), sysctl.value.clone());
+    }
+    Ok((!sysctls.is_empty()).then_some(sysctls))
+}
+
+fn time_offsets(blueprint: &Blueprint<'_>) -> Option<HashMap<String, LinuxTimeOffset>> {
+    let offsets = blueprint.options.namespaces.time.offsets.as_ref()?;
+    let clocks = [("monotonic", offsets.monotonic), ("boottime", offsets.boottime)];
+    let said = clocks.into_iter().filter_map(|(clock, offset)| Some((clock.to_owned(), time_offset(offset?))));
+    Some(said.collect())
+}
+
+fn time_offset(offset: TimeOffset) -> LinuxTimeOffset {
+    let mut told = LinuxTimeOffset::default();
+    told.set_secs(Some(offset.seconds)).set_nanosecs(Some(offset.nanoseconds));
+    told
+}
+
+/// A volume that receives mounts from the host, or sends some there, does so through the root above it.
+fn rootfs_propagation(blueprint: &Blueprint<'_>) -> Option<String> {
+    let said = |words: &[&str]| {
+        let mounts = blueprint.options.mounts.mounts.iter();
+        mounts.flat_map(|mount| &mount.options).any(|option| words.contains(&option.as_str()))
+    };
+    if said(&["shared", "rshared"]) {
+        return Some("rshared".to_owned());
+    }
+    said(&["slave", "rslave"]).then(|| "rslave".to_owned())
+}

@@ -1,0 +1,104 @@
+//! The container in front of the user: signals go in, the terminal's bytes go both ways, the exit status comes out.
+//!
+//! ```text
+//!   user's terminal ──stdin──►  ┌───────┐ ──►  terminal of the container (its master side)
+//!                   ◄─stdout──  │ relay │ ◄──
+//!        signals ──signalfd──►  └───────┘ ──►  its first process (pidfd)
+//! ```
+//!
+//! Everything waits in one poll(2); nothing sleeps. Without a terminal of the container's own, its standard streams
+//! are the caller's, and only signals and the exit status pass through here.
+
+mod buffer;
+mod console;
+mod relay;
+mod signals;
+mod status;
+mod terminal;
+
+pub(crate) use console::ConsoleSocket;
+pub(crate) use signals::Signals;
+pub(crate) use status::exit_status;
+pub(crate) use terminal::window_size;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use holm_sys::Context;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use crate::{Because, Result};
+use relay::Relay;
+use signals::{Action, Reaction};
+use terminal::RawMode;
+
+/// What is attended to.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    /// The first process of the container, or of an exec; a child of this one.
+    pub(crate) process: BorrowedFd<'a>,
+    /// The master side of its terminal, when it has one.
+    pub(crate) terminal: Option<OwnedFd>,
+    /// What is typed goes to that terminal.
+    pub(crate) interactive: bool,
+}
+
+/// Attends to a process until it ends; answers with its exit status, 128+n for a signal.
+///
+/// # Errors
+///
+/// When the process cannot be waited for. The streams of the user breaking off are none.
+pub(crate) fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
+    let mut relay = session.terminal.map(|master| Relay::new(master, session.interactive));
+    let mut raw = relay.as_ref().filter(|_| session.interactive).and_then(|_| RawMode::enter());
+    let reaction = Reaction { process: session.process, has_terminal: relay.is_some() };
+    if let Some(relay) = &relay {
+        relay.fit_window();
+    }
+    loop {
+        let ended = wait(session.process, signals, relay.as_mut())?;
+        while let Some(signal) = signals.take() {
+            match reaction.to(signal) {
+                Action::None => {}
+                Action::FitWindow => relay.iter().for_each(Relay::fit_window),
+                Action::Suspend => suspend(&mut raw, relay.as_ref()),
+            }
+        }
+        if ended {
+            relay.iter_mut().for_each(Relay::drain);
+            drop(raw);
+            return exit_status(session.process);
+        }
+    }
+}
+
+/// Waits until something happens, and passes on what can be passed on. True when the process has ended.
+fn wait(process: BorrowedFd<'_>, signals: &Signals, relay: Option<&mut Relay>) -> Result<bool> {
+    let interests = relay.as_ref().map(|relay| relay.interests()).unwrap_or_default();
+    let mut fds = vec![PollFd::new(&process, PollFlags::IN), PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
+    if let Some(relay) = &relay {
+        fds.extend(relay.poll_fds(&interests));
+    }
+    match poll(&mut fds, None) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => return Err(errno).call(|| "poll()").because(|| "cannot wait for the container"),
+    }
+    let ended = fds.first().is_some_and(|fd| !fd.revents().is_empty());
+    let happened: Vec<PollFlags> = fds.iter().skip(2).map(PollFd::revents).collect();
+    drop(fds);
+    if let Some(relay) = relay {
+        relay.pass(&interests, &happened);
+    }
+    Ok(ended)
+}
+
+/// Stops this process as the shell expects it of a job, with the terminal as it was before.
+fn suspend(raw: &mut Option<RawMode>, relay: Option<&Relay>) {
+    let was_raw = raw.take().is_some();
+    // The answer comes when somebody continues this process. A stop that fails only means that it goes on.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+    if was_raw {
+        *raw = RawMode::enter();
+    }
+    relay.into_iter().for_each(Relay::fit_window);
+}

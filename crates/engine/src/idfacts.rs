@@ -1,0 +1,57 @@
+//! Finding out which ids the caller may map.
+
+use holm_namespaces::idmap::IdMapper;
+use holm_namespaces::idmap::subid::{Range, ranges};
+
+use crate::caller::Caller;
+use crate::userns::IdFacts;
+
+/// The owner of ids for the containers of root, beside root itself; Podman has it too.
+const CONTAINERS: &str = "containers";
+
+/// Reads /etc/passwd, /etc/subuid and /etc/subgid, and looks for newuidmap(1). A file that is not there says nothing.
+pub(crate) fn probe(caller: &Caller) -> IdFacts {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let name = name_of(&read("/etc/passwd"), caller.uid).unwrap_or_else(|| caller.uid.to_string());
+    let of_file = |path: &str| {
+        let text = read(path);
+        let own = ranges(&text, &name, caller.uid);
+        let fallback = || if caller.is_root() { ranges(&text, CONTAINERS, caller.uid) } else { Vec::new() };
+        if own.is_empty() { fallback() } else { own }
+    };
+    let (subuids, subgids): (Vec<Range>, Vec<Range>) = (of_file("/etc/subuid"), of_file("/etc/subgid"));
+    IdFacts { uid: caller.uid, gid: caller.gid, subuids, subgids, programs: IdMapper::find().is_some(), name }
+}
+
+/// The facts that are known without reading anything.
+pub(crate) fn known(caller: &Caller) -> IdFacts {
+    IdFacts { uid: caller.uid, gid: caller.gid, ..IdFacts::default() }
+}
+
+fn name_of(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\nalice:x:1000:1000::/:/bin/sh\n";
+        assert_eq!(name_of(passwd, 1000).as_deref(), Some("alice"));
+        assert_eq!(name_of(passwd, 1), None);
+    }
+
+    #[test]
+    fn the_caller_has_facts() {
+        let caller = crate::caller::tests::caller(4_000_000_000);
+        let facts = probe(&caller);
+        assert_eq!((facts.uid, facts.name.as_str()), (4_000_000_000, "4000000000"));
+        assert!(facts.subuids.is_empty());
+    }
+}

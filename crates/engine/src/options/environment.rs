@@ -1,0 +1,85 @@
+//! `-e` and `--env-file`.
+
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// One variable of the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value; without one it is copied from the caller's environment, when it is there.
+    pub value: Option<String>,
+}
+
+impl FromStr for Variable {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() || text.contains('\0') {
+            return Err(Invalid::new(format!("{text:?} names no variable")).with_hint("write NAME=VALUE or NAME"));
+        }
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+/// Reads the text of a file of variables by Docker's rules: one on a line, empty lines and those that begin with `#`
+/// passed over, nothing unquoted and nothing expanded.
+///
+/// # Errors
+///
+/// When a line names no variable, or one with a blank in its name.
+pub fn parse_env_file(text: &str) -> Result<Vec<Variable>, Invalid> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.lines().map(str::trim_start).enumerate();
+    let said = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    said.map(|(index, line)| {
+        let at_line = |cause: &str| Invalid::new(format!("line {}: {cause}", index + 1));
+        let variable: Variable = line.parse().map_err(|invalid: Invalid| at_line(invalid.cause()))?;
+        if variable.name.contains(char::is_whitespace) {
+            return Err(at_line(&format!("{:?} has a blank in it", variable.name)));
+        }
+        Ok(variable)
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_hold_anything() {
+        let variable: Variable = "A=b=c d".parse().unwrap();
+        assert_eq!((variable.name.as_str(), variable.value.as_deref()), ("A", Some("b=c d")));
+        assert_eq!("A".parse::<Variable>().unwrap().value, None);
+        assert_eq!("A=".parse::<Variable>().unwrap().value.as_deref(), Some(""));
+        assert!("=x".parse::<Variable>().is_err());
+        assert!("".parse::<Variable>().is_err());
+    }
+
+    #[test]
+    fn a_file_by_docker_s_rules() {
+        let read = parse_env_file("\u{feff}# comment\n\n  A=1\nB='x' # kept\nHOME\n").unwrap();
+        let said: Vec<_> = read.iter().map(|v| (v.name.as_str(), v.value.as_deref())).collect();
+        assert_eq!(said, [("A", Some("1")), ("B", Some("'x' # kept")), ("HOME", None)]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        assert!(parse_env_file("A=1\nB C=2\n").unwrap_err().cause().starts_with("line 2"));
+        assert!(parse_env_file("=2\n").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = (text.parse::<Variable>(), parse_env_file(&text));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `--security-opt`.
+
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// One option about security.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecurityOption {
+    /// `no-new-privileges[=BOOL]`: exec never adds privileges (`PR_SET_NO_NEW_PRIVS`, prctl(2)).
+    NoNewPrivileges(bool),
+    /// `unmask=all` or paths: what is otherwise hidden or read-only in /proc and /sys is there as it is.
+    Unmask(Unmask),
+    /// `mask=PATH:...`: hidden as well.
+    Mask(Vec<String>),
+}
+
+/// What is not to be hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmask {
+    /// Everything.
+    All,
+    /// These paths.
+    Paths(Vec<String>),
+}
+
+impl FromStr for SecurityOption {
+    type Err = Invalid;
+
+    /// In Docker's and Podman's words.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (key, value) = match text.split_once(['=', ':']) {
+            Some((key, value)) => (key, Some(value)),
+            None => (text, None),
+        };
+        match (key, value) {
+            ("no-new-privileges", None | Some("true")) => Ok(Self::NoNewPrivileges(true)),
+            ("no-new-privileges", Some("false")) => Ok(Self::NoNewPrivileges(false)),
+            ("systempaths", Some("unconfined")) => Ok(Self::Unmask(Unmask::All)),
+            ("unmask", Some("all" | "ALL")) => Ok(Self::Unmask(Unmask::All)),
+            ("unmask", Some(paths)) => absolute_paths(paths).map(|paths| Self::Unmask(Unmask::Paths(paths))),
+            ("mask", Some(paths)) => absolute_paths(paths).map(Self::Mask),
+            ("seccomp", Some("unconfined")) | ("apparmor", Some("unconfined")) | ("label", Some("disable")) => {
+                Err(Invalid::new(format!("{text} turns off what is not on")).with_hint("leave it out"))
+            }
+            ("seccomp" | "apparmor" | "label", _) => Err(Invalid::new(format!("{key} is not set by this version"))),
+            _ => Err(Invalid::new(format!("there is no option {text:?} here"))
+                .with_hint("take no-new-privileges=BOOL, unmask=all, unmask=PATH:PATH or mask=PATH:PATH")),
+        }
+    }
+}
+
+fn absolute_paths(text: &str) -> Result<Vec<String>, Invalid> {
+    let paths: Vec<String> = text.split(':').map(str::to_owned).collect();
+    match paths.iter().find(|path| !path.starts_with('/') || path.contains('\0')) {
+        Some(path) => Err(Invalid::new(format!("{path:?} is not an absolute path"))),
+        None => Ok(paths),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docker_s_and_podman_s_words() {
+        let read = |text: &str| text.parse::<SecurityOption>().unwrap();
+        assert_eq!(read("no-new-privileges"), SecurityOption::NoNewPrivileges(true));
+        assert_eq!(read("no-new-privileges:false"), SecurityOption::NoNewPrivileges(false));
+        assert_eq!(read("systempaths=unconfined"), SecurityOption::Unmask(Unmask::All));
+        assert_eq!(
+            read("unmask=/proc/a:/sys/b"),
+            SecurityOption::Unmask(Unmask::Paths(vec!["/proc/a".into(), "/sys/b".into()]))
+        );
+    }
+
+    #[test]
+    fn what_is_not_done_is_not_taken() {
+        for text in ["", "seccomp=x.json", "apparmor=p", "label=type:x", "mask=", "mask=a", "no-new-privileges=maybe"] {
+            assert!(text.parse::<SecurityOption>().is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = text.parse::<SecurityOption>();
+        }
+    }
+}

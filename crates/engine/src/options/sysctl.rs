@@ -1,0 +1,124 @@
+//! `--sysctl KEY=VALUE`.
+
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// A kernel parameter for the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sysctl {
+    /// Its name with dots, as sysctl(8) has it.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The namespace that a kernel parameter belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The IPC namespace.
+    Ipc,
+    /// The network namespace.
+    Network,
+    /// The UTS namespace.
+    Uts,
+}
+
+const IPC: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
+
+impl Sysctl {
+    /// Whose it is.
+    ///
+    /// # Errors
+    ///
+    /// For a parameter that belongs to the machine: setting it in one container would set it for all.
+    pub fn owner(&self) -> Result<Owner, Invalid> {
+        let key = self.key.as_str();
+        match key {
+            "kernel.hostname" => Err(Invalid::new("the host name has an option of its own").with_hint("take --hostname")),
+            "kernel.domainname" => Ok(Owner::Uts),
+            _ if IPC.contains(&key) || key.starts_with("fs.mqueue.") => Ok(Owner::Ipc),
+            _ if key.starts_with("net.") => Ok(Owner::Network),
+            _ => Err(Invalid::new(format!("{key} belongs to the whole machine and not to a namespace"))
+                .with_hint("in a container: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname")),
+        }
+    }
+}
+
+impl FromStr for Sysctl {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let form = || {
+            Invalid::new(format!("{text:?} has not the form of a kernel parameter"))
+                .with_hint("write KEY=VALUE, such as net.ipv4.ip_forward=1")
+        };
+        let (key, value) = text.split_once('=').ok_or_else(form)?;
+        // sysctl(8): what comes first, dot or slash, is the separator, and the other one part of a name.
+        let slashes = key.find(['.', '/']).is_some_and(|at| key[at..].starts_with('/'));
+        let key = if slashes { key.replace('.', "\0").replace('/', ".").replace('\0', "/") } else { key.to_owned() };
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b'@' | b':');
+        let whole = key.split('.').all(|name| !name.is_empty());
+        if !whole || !key.contains('.') || !key.bytes().all(allowed) || value.contains('\0') {
+            return Err(form());
+        }
+        Ok(Self { key, value: value.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(text: &str) -> Result<Owner, Invalid> {
+        text.parse::<Sysctl>().unwrap().owner()
+    }
+
+    #[test]
+    fn the_namespaced_ones_have_an_owner() {
+        assert_eq!(owner("net.ipv4.ip_forward=1"), Ok(Owner::Network));
+        assert_eq!(owner("net/ipv4/conf/eth0.1/forwarding=1"), Ok(Owner::Network));
+        assert_eq!(owner("kernel.msgmax=1"), Ok(Owner::Ipc));
+        assert_eq!(owner("fs.mqueue.msg_max=1"), Ok(Owner::Ipc));
+        assert_eq!(owner("kernel.domainname=x"), Ok(Owner::Uts));
+    }
+
+    #[test]
+    fn those_of_the_machine_are_refused_with_the_reason() {
+        for text in ["kernel.panic=1", "vm.swappiness=1", "fs.file-max=1", "kernel.msgmax2=1", "fs.mqueue=1"] {
+            assert!(owner(text).unwrap_err().cause().contains("whole machine"), "{text}");
+        }
+        assert!(owner("kernel.hostname=x").unwrap_err().hint().unwrap().contains("--hostname"));
+    }
+
+    #[test]
+    fn a_slash_in_a_name_stays_in_it() {
+        let sysctl: Sysctl = "net/ipv4/conf/eth0.1/forwarding=1".parse().unwrap();
+        assert_eq!(sysctl.key, "net.ipv4.conf.eth0/1.forwarding");
+    }
+
+    #[test]
+    fn what_would_leave_proc_sys_is_refused() {
+        for text in ["", "net", "net=1", "net..x=1", "../net/x=1", "net/../../x=1", ".net=1", "net.=1", "net ipv4=1"] {
+            assert!(text.parse::<Sysctl>().is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            if let Ok(sysctl) = text.parse::<Sysctl>() {
+                let _ = sysctl.owner();
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The root of a container, made ready: this machine's own, a directory, or the layers of an image.
+
+use std::path::{Path, PathBuf};
+
+use holm_image::{Image, Platform, Reference, Store, UnpackOptions};
+
+use crate::caller::Caller;
+use crate::config::{ImageSettings, PreparedRoot, RootKind};
+use crate::identity::from_image;
+use crate::options::{RootSource, Size};
+use crate::userns::{IdFacts, IdMaps};
+use crate::{Because, Error, Listener, Result, hostroot, unpack};
+
+/// What a root is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// Where it comes from.
+    pub(crate) source: &'a RootSource,
+    /// The directory of the bundle that an overlay is mounted on.
+    pub(crate) mount_point: &'a Path,
+    /// The size of what is writable.
+    pub(crate) size: Option<Size>,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// The maps that were said; none for those that the caller has anyway.
+    pub(crate) maps: Option<&'a IdMaps>,
+}
+
+/// Makes it ready.
+///
+/// # Errors
+///
+/// When the directory or the image is not there, or the image cannot be unpacked.
+pub(crate) fn prepare(request: &Request<'_>, facts: &dyn Fn() -> IdFacts, listener: &mut dyn Listener) -> Result<PreparedRoot> {
+    match request.source {
+        RootSource::Host => hostroot::prepare(request.mount_point.to_owned(), request.size),
+        RootSource::Directory(path) => directory(&request.caller.cwd.join(path)),
+        RootSource::Image(text) => image(request, text, facts, listener),
+    }
+}
+
+fn directory(path: &Path) -> Result<PreparedRoot> {
+    let failed = || format!("cannot use {} as a root", path.display());
+    let path = std::fs::canonicalize(path).because(failed)?;
+    if !path.is_dir() {
+        return Err(Error::new(failed()).with_cause("it is not a directory").with_hint(
+            "give the directory that a root file system is unpacked in; an image: holm run oci:DIR or docker-archive:FILE",
+        ));
+    }
+    Ok(PreparedRoot {
+        kind: RootKind::Directory,
+        path,
+        layers: Vec::new(),
+        mounts: Vec::new(),
+        settings: ImageSettings::default(),
+    })
+}
+
+fn image(request: &Request<'_>, text: &str, facts: &dyn Fn() -> IdFacts, listener: &mut dyn Listener) -> Result<PreparedRoot> {
+    let failed = |error: &holm_image::Error| from_image(&format!("use the image {text}"), error);
+    let mut reference: Reference = text.parse().map_err(|error| failed(&error))?;
+    reference.path = request.caller.cwd.join(&reference.path);
+    let store = Store::open(&store_directory(request.caller, request.maps)?).map_err(|error| failed(&error))?;
+    let image = store.resolve(&reference, &Platform::host()).map_err(|error| failed(&error))?;
+    let unpacked = if request.caller.is_root() {
+        let unpacked = store.unpack(&image, &UnpackOptions::default()).map_err(|error| failed(&error))?;
+        unpack::Layers { layers: unpacked.layers, notes: unpacked.notes }
+    } else {
+        let maps = match request.maps {
+            Some(maps) => maps.clone(),
+            None => crate::userns::of_ordinary_user(&facts())?.0,
+        };
+        unpack::in_user_namespace(&store, &image, &maps, request.caller).map_err(|error| named(error, text))?
+    };
+    unpacked.notes.iter().for_each(|note| listener.note(note));
+    Ok(PreparedRoot {
+        kind: RootKind::Image,
+        path: request.mount_point.to_owned(),
+        layers: unpacked.layers.into_iter().rev().collect(),
+        mounts: Vec::new(),
+        settings: settings(image),
+    })
+}
+
+fn named(error: Error, image: &str) -> Error {
+    let cause = error.to_string();
+    let told = Error::new(format!("cannot use the image {image}")).with_cause(cause);
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
+    }
+}
+
+fn settings(image: Image) -> ImageSettings {
+    let config = image.config;
+    ImageSettings {
+        entrypoint: config.entrypoint,
+        command: config.cmd,
+        environment: config.env,
+        workdir: Some(config.working_dir),
+        user: Some(config.user),
+        stop_signal: config.stop_signal,
+        volumes: config.volumes,
+    }
+}
+
+/// Where unpacked layers are kept. Layers that were unpacked with other maps have other owners, and are kept apart.
+fn store_directory(caller: &Caller, maps: Option<&IdMaps>) -> Result<PathBuf> {
+    if caller.is_root() {
+        return Ok(PathBuf::from("/var/lib/holm"));
+    }
+    let absolute = |name: &str| caller.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let data = data.ok_or_else(|| {
+        Error::new("cannot find a place for unpacked images")
+            .with_cause("neither XDG_DATA_HOME nor HOME is the path of a directory")
+    })?;
+    let store = data.join("holm");
+    Ok(maps.map_or(store.clone(), |maps| store.join(format!("maps-{:08x}", maps.fingerprint()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::tests::caller;
+
+    #[test]
+    fn layers_are_kept_where_the_user_keeps_data() {
+        assert_eq!(store_directory(&caller(0), None).unwrap(), PathBuf::from("/var/lib/holm"));
+        let mut user = caller(1000);
+        assert_eq!(store_directory(&user, None).unwrap(), PathBuf::from("/home/caller/.local/share/holm"));
+        user.environment.push(("XDG_DATA_HOME".into(), "/data".into()));
+        assert_eq!(store_directory(&user, None).unwrap(), PathBuf::from("/data/holm"));
+        user.environment.clear();
+        assert!(store_directory(&user, None).is_err());
+    }
+
+    #[test]
+    fn layers_of_other_maps_are_kept_apart() {
+        let user = caller(1000);
+        let map = holm_namespaces::IdMap::single(0, 1000).unwrap();
+        let apart = store_directory(&user, Some(&IdMaps { uid: map.clone(), gid: map })).unwrap();
+        assert_ne!(apart, store_directory(&user, None).unwrap());
+    }
+
+    #[test]
+    fn a_root_that_is_no_directory_is_refused() {
+        assert!(directory(Path::new("/nowhere/at/all")).unwrap_err().cause().is_some());
+        assert!(directory(Path::new("/etc/passwd")).unwrap_err().hint().is_some());
+    }
+}

@@ -1,0 +1,199 @@
+//! Mounts that are not in any tree yet.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use holm_sys::{Context, Errno, MountAttr, MountSetattr, Result, mount_setattr};
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_remount, move_mount, open_tree,
+};
+
+use crate::Propagation;
+
+/// One option of a file system: `key` alone or `key=value`, as fsconfig(2) takes it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FsOption {
+    /// The name.
+    pub key: String,
+    /// The value; none for a flag such as `ro`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl FsOption {
+    /// `key` without a value.
+    pub fn flag(key: impl Into<String>) -> Self {
+        Self { key: key.into(), value: None }
+    }
+
+    /// `key=value`.
+    pub fn pair(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { key: key.into(), value: Some(value.into()) }
+    }
+}
+
+/// A mount, or a tree of mounts, that is attached nowhere: it ends with this value unless it is attached first.
+#[derive(Debug)]
+pub struct Detached {
+    fd: OwnedFd,
+}
+
+impl Detached {
+    /// A new instance of the file system `fstype`, made by fsopen(2), fsconfig(2) and fsmount(2) (Linux 5.2).
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when the kernel does not have the file system; `EPERM` without `CAP_SYS_ADMIN` over the mount
+    /// namespace, or when a user namespace may not mount it (for proc and sysfs: when the outer one is partly
+    /// hidden); `EINVAL` for an option that it does not know.
+    pub fn filesystem(fstype: &str, source: Option<&str>, options: &[FsOption]) -> Result<Self> {
+        let context = fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).call(|| format!("fsopen({fstype:?})"))?;
+        if let Some(source) = source {
+            configure(context.as_fd(), &FsOption::pair("source", source))?;
+        }
+        options.iter().try_for_each(|option| configure(context.as_fd(), option))?;
+        fsconfig_create(&context).call(|| format!("fsconfig({fstype}, FSCONFIG_CMD_CREATE)"))?;
+        let fd = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+            .call(|| format!("fsmount({fstype})"))?;
+        Ok(Self { fd })
+    }
+
+    /// A copy of the mount at `path`, and with `recursive` of all below it, as a bind mount has it; open_tree(2)
+    /// with `OPEN_TREE_CLONE`. Symbolic links in `path` are followed.
+    ///
+    /// # Errors
+    ///
+    /// What open_tree(2) says; `EINVAL` for a tree with locked mounts below it without `recursive`.
+    pub fn copy_of_path(path: &Path, recursive: bool) -> Result<Self> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive_flag(recursive);
+        let fd = open_tree(CWD, path, flags).call(|| format!("open_tree({path:?}, OPEN_TREE_CLONE)"))?;
+        Ok(Self { fd })
+    }
+
+    /// As [`Detached::copy_of_path`], of what `source` is open on.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn copy_of(source: BorrowedFd<'_>, recursive: bool) -> Result<Self> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | recursive_flag(recursive);
+        let call = || format!("open_tree({}, OPEN_TREE_CLONE|AT_EMPTY_PATH)", source.as_raw_fd());
+        Ok(Self { fd: open_tree(source, "", flags).call(call)? })
+    }
+
+    /// A detached mount that another process made and handed over.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
+    /// Attaches the mount on top of what `target` is open on (`O_PATH` is enough); move_mount(2).
+    ///
+    /// # Errors
+    ///
+    /// `ENOTDIR` when one is a directory and the other not; `EPERM` without `CAP_SYS_ADMIN`.
+    pub fn attach(&self, target: BorrowedFd<'_>) -> Result<()> {
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(&self.fd, "", target, "", flags)
+            .call(|| format!("move_mount({}, {})", self.fd.as_raw_fd(), target.as_raw_fd()))
+    }
+
+    /// Gives the fd of the mount's root to the caller: what it was attached to can be reached through it.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+}
+
+impl AsFd for Detached {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn recursive_flag(recursive: bool) -> OpenTreeFlags {
+    if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() }
+}
+
+fn configure(context: BorrowedFd<'_>, option: &FsOption) -> Result<()> {
+    let key = option.key.as_str();
+    match &option.value {
+        None => fsconfig_set_flag(context, key).call(|| format!("fsconfig(FSCONFIG_SET_FLAG, {key:?})")),
+        Some(value) => fsconfig_set_string(context, key, value.as_str())
+            .call(|| format!("fsconfig(FSCONFIG_SET_STRING, {key:?}, {value:?})")),
+    }
+}
+
+/// Sets and clears attributes of the mount at `mount` (and, with `recursive`, of all below it). Falls back from
+/// mount_setattr(2) (Linux 5.12) to a bind remount through /proc/self/fd where that can have the same effect: a
+/// single mount that is already attached.
+///
+/// # Errors
+///
+/// `EPERM` for a flag that is locked (mount_namespaces(7)); `ENOSYS` for a recursive change before Linux 5.12.
+pub fn set_attributes(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr, recursive: bool) -> Result<()> {
+    if set.is_empty() && clear.is_empty() {
+        return Ok(());
+    }
+    let change = MountSetattr { set, clear, recursive, ..MountSetattr::default() };
+    match mount_setattr(mount, &change) {
+        Err(error) if error.errno() == Errno::NOSYS && !recursive => remount(mount, set, clear),
+        result => result,
+    }
+}
+
+/// Changes the propagation of the mount at `mount`, and with `recursive` of all below it.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_SYS_ADMIN`; `EINVAL` when `mount` is not the root of a mount.
+pub fn set_propagation(mount: BorrowedFd<'_>, propagation: Propagation, recursive: bool) -> Result<()> {
+    let change = MountSetattr { propagation: propagation.bits(), recursive, ..MountSetattr::default() };
+    match mount_setattr(mount, &change) {
+        Err(error) if error.errno() == Errno::NOSYS => change_by_mount(mount, propagation, recursive),
+        result => result,
+    }
+}
+
+fn change_by_mount(mount: BorrowedFd<'_>, propagation: Propagation, recursive: bool) -> Result<()> {
+    use rustix::mount::{MountPropagationFlags as Flags, mount_change};
+    let kind = match propagation {
+        Propagation::Private => Flags::PRIVATE,
+        Propagation::Slave => Flags::DOWNSTREAM,
+        Propagation::Shared => Flags::SHARED,
+        Propagation::Unbindable => Flags::UNBINDABLE,
+    };
+    let flags = if recursive { kind | Flags::REC } else { kind };
+    let path = fd_path(mount);
+    mount_change(&path, flags).call(|| format!("mount(NULL, {path:?}, {flags:?})"))
+}
+
+/// The flags of mount(2) for the attributes that both interfaces have, starting from those in force.
+fn remount(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr) -> Result<()> {
+    const PAIRS: [(MountAttr, MountFlags); 6] = [
+        (MountAttr::RDONLY, MountFlags::RDONLY),
+        (MountAttr::NOSUID, MountFlags::NOSUID),
+        (MountAttr::NODEV, MountFlags::NODEV),
+        (MountAttr::NOEXEC, MountFlags::NOEXEC),
+        (MountAttr::NOATIME, MountFlags::NOATIME),
+        (MountAttr::NODIRATIME, MountFlags::NODIRATIME),
+    ];
+    let in_force = rustix::fs::fstatvfs(mount).call(|| format!("fstatvfs({})", mount.as_raw_fd()))?.f_flag.bits();
+    let mut flags = MountFlags::BIND;
+    for (attribute, flag) in PAIRS {
+        // ST_RDONLY, ST_NOSUID, ... have the values of their MS_ counterparts (statvfs(3)).
+        let kept = in_force & u64::from(flag.bits()) != 0 && !clear.contains(attribute);
+        if kept || set.contains(attribute) {
+            flags |= flag;
+        }
+    }
+    let path = fd_path(mount);
+    mount_remount(&path, flags, "").call(|| format!("mount(NULL, {path:?}, MS_REMOUNT|{flags:?})"))
+}
+
+fn fd_path(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}

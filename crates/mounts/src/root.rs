@@ -1,0 +1,289 @@
+//! Paths inside a root whose content is hostile: resolved once, by openat2(2), and held open.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use holm_sys::{Context, Errno, Error, Result};
+use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
+
+/// How often a resolution is tried again when something was renamed under it (`EAGAIN` of openat2(2)).
+const RETRIES: usize = 128;
+
+/// A directory that is taken for `/`: whatever is resolved in it stays below it, absolute symbolic links and `..`
+/// included (`RESOLVE_IN_ROOT`, Linux 5.6).
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+    resolve: ResolveFlags,
+}
+
+const FOLLOW: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
+
+impl Root {
+    /// Takes the directory that `fd` is open on.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd, resolve: FOLLOW }
+    }
+
+    /// The same root, in which a symbolic link on the way is an error (`ELOOP`) instead of being followed.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` at the limit of descriptors.
+    pub fn strict(&self) -> Result<Self> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).call(|| format!("dup({})", self.fd.as_raw_fd()))?;
+        Ok(Self { fd, resolve: self.resolve | ResolveFlags::NO_SYMLINKS })
+    }
+
+    /// Opens the directory at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What openat(2) says.
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = fs::open(path, flags, Mode::empty()).call(|| format!("open({path:?}, O_PATH|O_DIRECTORY)"))?;
+        Ok(Self::new(fd))
+    }
+
+    /// What `path` is inside the root, opened with `O_PATH`; a symbolic link at its end is followed, inside.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when it is not there; `ELOOP` for a magic link such as those of /proc/PID/fd.
+    pub fn resolve(&self, path: &Path) -> Result<OwnedFd> {
+        self.open_at(path, OFlags::PATH, Mode::empty())
+    }
+
+    /// As [`Root::resolve`], but a symbolic link at the end of `path` is opened itself.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn resolve_nofollow(&self, path: &Path) -> Result<OwnedFd> {
+        self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())
+    }
+
+    /// Opens `path` inside the root.
+    ///
+    /// # Errors
+    ///
+    /// What openat2(2) says; `EXDEV` never, as what would leave the root is resolved inside it.
+    pub fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        for _ in 0..RETRIES {
+            match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, mode, self.resolve) {
+                Err(Errno::AGAIN) => {}
+                result => return result.call(|| format!("openat2({}, {path:?}, {flags:?})", self.fd.as_raw_fd())),
+            }
+        }
+        Err(Error::new(format!("openat2({}, {path:?})", self.fd.as_raw_fd()), Errno::AGAIN))
+    }
+
+    /// Makes the directory `path` and those above it that are missing, with `mode`, and opens it. What exists is
+    /// taken as it is, symbolic links are followed inside the root.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTDIR` when something on the way is not a directory, `EROFS`, `EACCES` and so on when it cannot be made.
+    pub fn make_directories(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
+        match self.open_at(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+            Err(error) if error.errno() == Errno::NOENT => self.make_missing(path, mode),
+            result => result,
+        }
+    }
+
+    /// Walks `path` name by name, each from the directory that was reached before. `..` is taken by the resolution
+    /// of the whole prefix, so that it cannot climb out of the root.
+    fn make_missing(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
+        let mut reached = PathBuf::new();
+        let mut directory = self.open_at(Path::new("."), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        for component in path.components() {
+            reached.push(component);
+            let Component::Normal(name) = component else {
+                directory = self.open_at(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+                continue;
+            };
+            let opened = self.open_at(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
+            directory = match opened {
+                Err(error) if error.errno() == Errno::NOENT => {
+                    make_directory(directory.as_fd(), Path::new(name), mode)?
+                }
+                result => result?,
+            };
+        }
+        Ok(directory)
+    }
+
+    /// Opens the file `path`, or makes an empty one there (and the directories above it) when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ELOOP` when a dangling symbolic link is in the way; else as [`Root::make_directories`].
+    pub fn make_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
+        match self.resolve(path) {
+            Err(error) if error.errno() == Errno::NOENT => {}
+            result => return result,
+        }
+        let (parent, name) = self.parent_of(path)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match fs::openat(&parent, name.as_path(), flags, mode) {
+            Ok(_) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(Error::new(format!("openat({path:?}, O_CREAT|O_EXCL)"), errno)),
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(&parent, name.as_path(), flags, Mode::empty())
+            .call(|| format!("openat({path:?}, O_PATH|O_NOFOLLOW)"))?;
+        match file_type(file.as_fd())? {
+            FileType::Symlink => Err(Error::new(format!("openat({path:?}, O_CREAT|O_NOFOLLOW)"), Errno::LOOP)),
+            _ => Ok(file),
+        }
+    }
+
+    /// Makes a symbolic link at `path` unless something is there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::make_directories`].
+    pub fn make_symlink(&self, target: &Path, path: &Path) -> Result<()> {
+        let (parent, name) = self.parent_of(path)?;
+        match fs::symlinkat(target, &parent, name.as_path()) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(Error::new(format!("symlinkat({target:?}, {path:?})"), errno)),
+        }
+    }
+
+    /// The directory above `path`, made when it is missing, and the last name of `path`.
+    fn parent_of(&self, path: &Path) -> Result<(OwnedFd, PathBuf)> {
+        let invalid = || Error::new(format!("openat2({path:?})"), Errno::INVAL);
+        let name = path.file_name().ok_or_else(invalid)?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok((self.make_directories(parent, Mode::from_raw_mode(0o755))?, PathBuf::from(name)))
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// mkdirat(2), and what is there afterwards opened without following a link.
+fn make_directory(parent: BorrowedFd<'_>, name: &Path, mode: Mode) -> Result<OwnedFd> {
+    match fs::mkdirat(parent, name, mode) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(Error::new(format!("mkdirat({}, {name:?})", parent.as_raw_fd()), errno)),
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(parent, name, flags, Mode::empty())
+        .call(|| format!("openat({}, {name:?}, O_PATH|O_DIRECTORY|O_NOFOLLOW)", parent.as_raw_fd()))
+}
+
+fn file_type(fd: BorrowedFd<'_>) -> Result<FileType> {
+    let stat = fs::fstat(fd).call(|| format!("fstat({})", fd.as_raw_fd()))?;
+    Ok(FileType::from_raw_mode(stat.st_mode))
+}
+
+/// Whether `fd` is open on a directory.
+///
+/// # Errors
+///
+/// What fstat(2) says.
+pub fn is_directory(fd: BorrowedFd<'_>) -> Result<bool> {
+    Ok(file_type(fd)?.is_dir())
+}
+
+/// Whether `fd` is open on the null device (character device 1:3): a file of that name in somebody's root need
+/// not be.
+///
+/// # Errors
+///
+/// What fstat(2) says.
+pub fn is_null_device(fd: BorrowedFd<'_>) -> Result<bool> {
+    let stat = fs::fstat(fd).call(|| format!("fstat({})", fd.as_raw_fd()))?;
+    let null = fs::makedev(1, 3);
+    Ok(FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == null)
+}
+
+/// Whether `fd` is open on a procfs.
+///
+/// # Errors
+///
+/// What fstatfs(2) says.
+pub fn is_procfs(fd: BorrowedFd<'_>) -> Result<bool> {
+    let statfs = fs::fstatfs(fd).call(|| format!("fstatfs({})", fd.as_raw_fd()))?;
+    Ok(statfs.f_type == fs::PROC_SUPER_MAGIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn sandbox() -> (tempfile::TempDir, Root) {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::create_dir(outside.path().join("root")).unwrap();
+        let root = Root::open(&outside.path().join("root")).unwrap();
+        (outside, root)
+    }
+
+    #[test]
+    fn directories_are_made_once_and_found_again() {
+        let (outside, root) = sandbox();
+        root.make_directories(Path::new("/a/b/c"), Mode::from_raw_mode(0o755)).unwrap();
+        root.make_directories(Path::new("a/b/c"), Mode::from_raw_mode(0o755)).unwrap();
+        assert!(outside.path().join("root/a/b/c").is_dir());
+    }
+
+    #[test]
+    fn dot_dot_and_absolute_links_stay_inside() {
+        let (outside, root) = sandbox();
+        symlink("/../../..", outside.path().join("root/up")).unwrap();
+        root.make_directories(Path::new("up/../../made"), Mode::from_raw_mode(0o755)).unwrap();
+        assert!(outside.path().join("root/made").is_dir());
+        assert!(!outside.path().join("made").exists());
+    }
+
+    #[test]
+    fn dot_dot_after_a_directory_that_is_made_goes_to_where_it_says() {
+        let (outside, root) = sandbox();
+        root.make_directories(Path::new("a/../b"), Mode::from_raw_mode(0o755)).unwrap();
+        assert!(outside.path().join("root/b").is_dir());
+        assert!(!outside.path().join("root/a/b").exists());
+    }
+
+    #[test]
+    fn a_dangling_link_is_no_place_for_a_file() {
+        let (outside, root) = sandbox();
+        symlink("/etc/gone", outside.path().join("root/link")).unwrap();
+        let error = root.make_file(Path::new("link"), Mode::from_raw_mode(0o644)).unwrap_err();
+        assert_eq!(error.errno(), Errno::LOOP);
+        assert!(!outside.path().join("root/etc").exists());
+    }
+
+    #[test]
+    fn a_strict_root_follows_no_link() {
+        let (outside, root) = sandbox();
+        std::fs::create_dir(outside.path().join("root/real")).unwrap();
+        symlink("real", outside.path().join("root/dev")).unwrap();
+        let strict = root.strict().unwrap();
+        assert_eq!(strict.make_file(Path::new("/dev/null"), Mode::empty()).unwrap_err().errno(), Errno::LOOP);
+        assert!(root.make_file(Path::new("/dev/null"), Mode::empty()).is_ok());
+    }
+
+    #[test]
+    fn a_dangling_link_is_no_place_for_a_directory() {
+        let (outside, root) = sandbox();
+        symlink("/gone", outside.path().join("root/link")).unwrap();
+        let error = root.make_directories(Path::new("link/x"), Mode::from_raw_mode(0o755)).unwrap_err();
+        assert!(matches!(error.errno(), Errno::LOOP | Errno::NOTDIR), "{error}");
+        assert!(!outside.path().join("gone").exists());
+    }
+
+    #[test]
+    fn the_null_device_is_known_by_its_number() {
+        let null = fs::open("/dev/null", OFlags::PATH, Mode::empty()).unwrap();
+        let zero = fs::open("/dev/zero", OFlags::PATH, Mode::empty()).unwrap();
+        assert!(is_null_device(null.as_fd()).unwrap());
+        assert!(!is_null_device(zero.as_fd()).unwrap());
+    }
+}

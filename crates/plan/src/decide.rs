@@ -1,0 +1,97 @@
+//! The decisions, in the order of the phases.
+
+use holm_namespaces::Kind;
+use holm_spec::Spec;
+
+use crate::{CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, namespaces, privileges};
+
+/// Decides what will be done to make container `id` of `spec` on the host of `facts`.
+///
+/// # Errors
+///
+/// When the host cannot give what the configuration asks for, with what to do about it.
+pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
+    namespaces::check(spec, facts)?;
+    let mut draft = Draft::new(spec, facts);
+    cgroups::decide(&mut draft, id)?;
+    namespaces::decide(&mut draft)?;
+    filesystem::decide(&mut draft)?;
+    let mut plan = draft.finish(id, spec);
+    if let Some(process) = &spec.process {
+        plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
+        plan.command = Some(Command { args: process.args.clone(), env: process.env.clone(), init: spec.init, terminal: process.terminal });
+    }
+    Ok(plan)
+}
+
+/// What the caller asks for beyond the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The container ends when its parent does.
+    pub die_with_parent: bool,
+    /// The session keyring of the caller is kept.
+    pub keep_keyring: bool,
+}
+
+/// A plan in the making.
+pub(crate) struct Draft<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) facts: &'a HostFacts,
+    pub(crate) prepare: Vec<Step>,
+    pub(crate) clone: CloneStep,
+    pub(crate) adopt: Vec<Step>,
+    /// Mounts that the child itself takes: before it severs its mounts from the host's.
+    pub(crate) take: Vec<Step>,
+    pub(crate) isolate: Vec<Step>,
+    pub(crate) root: Vec<Step>,
+    pub(crate) undo: Vec<Step>,
+    slots: Slot,
+}
+
+impl<'a> Draft<'a> {
+    fn new(spec: &'a Spec, facts: &'a HostFacts) -> Self {
+        Self {
+            spec,
+            facts,
+            prepare: Vec::new(),
+            clone: CloneStep { namespaces: holm_namespaces::Kinds::default(), into_cgroup: false, between: Vec::new() },
+            adopt: Vec::new(),
+            take: Vec::new(),
+            isolate: Vec::new(),
+            root: Vec::new(),
+            undo: Vec::new(),
+            slots: 0,
+        }
+    }
+
+    /// Whether the container gets a user namespace of its own.
+    pub(crate) fn new_user_namespace(&self) -> bool {
+        self.spec.linux.is_new(Kind::User)
+    }
+
+    /// Takes a mount of the host: by the parent where the child, root of a lesser user namespace, might not reach the
+    /// path or keep its propagation; by the child where the parent may not.
+    pub(crate) fn take_mount(&mut self, path: &std::path::Path, recursive: bool, idmap: Option<bool>) -> Slot {
+        let slot = self.slots;
+        self.slots += 1;
+        let step = Step::TakeMount { slot, path: path.to_owned(), recursive, idmap };
+        let across = self.spec.linux.namespaces.contains_key(&Kind::User) && self.facts.privileged();
+        if across { self.adopt.push(step) } else { self.take.push(step) }
+        slot
+    }
+
+    fn finish(self, id: &str, spec: &Spec) -> Plan {
+        Plan {
+            id: id.to_owned(),
+            bundle: spec.bundle.clone(),
+            prepare: self.prepare,
+            clone: self.clone,
+            adopt: self.adopt,
+            isolate: self.isolate,
+            root: self.take.into_iter().chain(self.root).collect(),
+            privileges: Vec::new(),
+            command: None,
+            undo: self.undo,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the planner has to know of the host. The runtime finds it out once, before it plans.
+
+use holm_cgroups::Layout;
+use holm_credentials::CapabilitySet;
+use holm_namespaces::Kinds;
+use serde::{Deserialize, Serialize};
+
+/// The host, as far as a plan depends on it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// The effective uid of the caller.
+    pub euid: u32,
+    /// Its effective gid.
+    pub egid: u32,
+    /// Its permitted capabilities, in its own user namespace.
+    pub permitted: CapabilitySet,
+    /// Its bounding set.
+    pub bounding: CapabilitySet,
+    /// Every capability that this kernel knows.
+    pub known: CapabilitySet,
+    /// The kinds of namespaces that this kernel has.
+    pub kinds: Kinds,
+    /// Whether newuidmap and newgidmap are installed, and may do what they are for.
+    pub id_map_programs: bool,
+    /// The cgroups.
+    pub cgroups: CgroupFacts,
+}
+
+/// The cgroups of the host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CgroupFacts {
+    /// What is mounted where, and where the caller is in it.
+    pub layout: Layout,
+    /// Whether the caller may make a cgroup at all: root, or a user to whom one was delegated.
+    pub writable: bool,
+}
+
+impl HostFacts {
+    /// Whether the caller may do to the host's mounts and namespaces what only an administrator may.
+    pub fn privileged(&self) -> bool {
+        self.permitted.contains(holm_credentials::Capability::SysAdmin)
+    }
+}

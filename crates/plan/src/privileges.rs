@@ -1,0 +1,70 @@
+//! Who the process is in the end: the last phase, after which nothing is mounted.
+
+use holm_credentials::CapabilitySet;
+use holm_namespaces::Kind;
+use holm_spec::{Process, Spec};
+
+use crate::{CapabilitySets, HostFacts, Options, Step};
+
+/// What this phase depends on besides the process.
+pub(crate) struct Situation {
+    /// What the process can have at most: all of it in a user namespace of its own, what the caller has otherwise.
+    pub(crate) available: CapabilitySet,
+    /// Whether the user namespace denies setgroups(2).
+    pub(crate) groups_denied: bool,
+    /// The caller's wishes.
+    pub(crate) options: Options,
+}
+
+impl Situation {
+    pub(crate) fn of(spec: &Spec, facts: &HostFacts, options: &Options) -> Self {
+        let own = spec.linux.namespaces.contains_key(&Kind::User);
+        let single = |map: &Option<holm_namespaces::IdMap>| {
+            map.as_ref().is_some_and(|map| matches!(map.mappings(), [only] if only.size == 1))
+        };
+        let mapped_by_self = !facts.privileged() && single(&spec.linux.gid_map);
+        Self {
+            available: if own { facts.known } else { facts.permitted & facts.bounding },
+            groups_denied: mapped_by_self,
+            options: *options,
+        }
+    }
+}
+
+/// The steps for `process`. The order is what keeps each possible: limits while they may be raised, the bounding set while
+/// there is CAP_SETPCAP, the directory while root may enter it, ids before the capabilities that changing them needs, the signal for the parent's end after
+/// the ids, whose change clears it (prctl(2)).
+pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(12);
+    if !situation.options.keep_keyring {
+        steps.push(Step::NewKeyring);
+    }
+    let terminal_owner = process.terminal.then_some(process.user.uid);
+    steps.push(Step::NewSession { terminal_owner });
+    steps.extend(process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }));
+    let wanted = &process.capabilities;
+    let have = |set: CapabilitySet| set & situation.available;
+    steps.push(Step::DropBounding { keep: have(wanted.bounding) });
+    let groups = (!situation.groups_denied).then(|| process.user.additional_gids.clone());
+    steps.push(Step::ChangeDirectory { path: process.cwd.clone() });
+    steps.push(Step::SetIds { uid: process.user.uid, gid: process.user.gid, groups });
+    let permitted = have(wanted.permitted);
+    let inheritable = have(wanted.inheritable);
+    steps.push(Step::SetCapabilities {
+        sets: CapabilitySets {
+            effective: have(wanted.effective) & permitted,
+            permitted,
+            inheritable,
+            ambient: have(wanted.ambient) & permitted & inheritable,
+        },
+    });
+    if process.no_new_privileges {
+        steps.push(Step::NoNewPrivileges);
+    }
+    steps.extend(process.user.umask.map(|mask| Step::SetUmask { mask }));
+    if situation.options.die_with_parent {
+        steps.push(Step::DieWithParent);
+    }
+    steps
+}
+

@@ -1,0 +1,315 @@
+//! The steps that a plan is made of.
+
+use std::path::PathBuf;
+
+use holm_cgroups::CgroupPath;
+use holm_credentials::{CapabilitySet, Resource, Rlimit};
+use holm_mounts::{FsOption, MountAttr, Propagation};
+use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
+use serde::{Serialize, Serializer};
+
+/// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
+pub type Slot = usize;
+
+/// Whether symbolic links of the root may be followed on the way to a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Symlinks {
+    /// They are, inside the root.
+    Follow,
+    /// One in the way is an error: below /proc, /sys and /dev nobody has an honest use for one.
+    Refuse,
+}
+
+/// Who writes the id maps of a new user namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdMapWriter {
+    /// The parent, which may map any id.
+    Parent,
+    /// newuidmap(1) and newgidmap(1), which may map the ranges of /etc/subuid and /etc/subgid.
+    Programs,
+    /// The parent, for its own id alone; setgroups(2) is denied first, as user_namespaces(7) asks for.
+    OwnId,
+}
+
+/// A change of propagation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PropagationStep {
+    /// To what.
+    pub propagation: Propagation,
+    /// For all mounts below as well.
+    pub recursive: bool,
+}
+
+/// What is changed on a mount, in this order: attributes of the tree, of the mount itself, propagation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct MountChange {
+    /// To set on the mount.
+    #[serde(serialize_with = "attributes")]
+    pub set: MountAttr,
+    /// To clear on it.
+    #[serde(serialize_with = "attributes")]
+    pub clear: MountAttr,
+    /// To set on it and all below.
+    #[serde(serialize_with = "attributes")]
+    pub set_recursive: MountAttr,
+    /// To clear on it and all below.
+    #[serde(serialize_with = "attributes")]
+    pub clear_recursive: MountAttr,
+    /// Its propagation.
+    pub propagation: Vec<PropagationStep>,
+}
+
+/// What the root is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum RootSource {
+    /// A directory, taken earlier.
+    Directory {
+        /// By which step.
+        slot: Slot,
+    },
+    /// An overlay of layers by path.
+    Layers {
+        /// The topmost first.
+        lower: Vec<PathBuf>,
+        /// The size of the writable layer.
+        size: Option<String>,
+    },
+    /// An overlay of layers that were taken earlier, idmapped.
+    TakenLayers {
+        /// The topmost first.
+        lower: Vec<Slot>,
+        /// The size of the writable layer.
+        size: Option<String>,
+    },
+}
+
+/// The five capability sets of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CapabilitySets {
+    /// Effective.
+    pub effective: CapabilitySet,
+    /// Permitted.
+    pub permitted: CapabilitySet,
+    /// Inheritable.
+    pub inheritable: CapabilitySet,
+    /// Ambient.
+    pub ambient: CapabilitySet,
+}
+
+/// One thing that is done. Its fields say with what; the phase that it stands in says by whom and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "step")]
+pub enum Step {
+    /// A cgroup of the container's own, in every hierarchy that the caller may use.
+    CreateCgroup {
+        /// Where.
+        path: CgroupPath,
+    },
+    /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
+    /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
+    EnterCgroup,
+    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`].
+    RemoveCgroup,
+    /// An existing namespace is joined.
+    JoinNamespace {
+        /// Of which kind.
+        kind: Kind,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// The maps of the child's user namespace are written.
+    WriteIdMaps {
+        /// Of its uids.
+        uids: IdMap,
+        /// Of its gids.
+        gids: IdMap,
+        /// By whom.
+        writer: IdMapWriter,
+    },
+    /// A copy of a mount of the host is taken, and waits.
+    TakeMount {
+        /// Its number.
+        slot: Slot,
+        /// What is taken.
+        path: PathBuf,
+        /// With all mounts below it.
+        recursive: bool,
+        /// Idmapped to the child's user namespace: the mount alone, or all below it too.
+        idmap: Option<bool>,
+    },
+    /// A cgroup namespace of its own, rooted where the child is now.
+    UnshareCgroup,
+    /// A time namespace of its own, with its clocks set off.
+    UnshareTime {
+        /// By how much.
+        offsets: TimeOffsets,
+    },
+    /// The child takes ids that its user namespace has: these, or those that the maps of a joined namespace offer
+    /// (0 where it is mapped, else the first).
+    TakeIds {
+        /// Its uid and gid, where the maps are known.
+        ids: Option<(u32, u32)>,
+    },
+    /// Namespaces of a running container are joined, several at once, through its process.
+    JoinProcess {
+        /// Which.
+        kinds: Kinds,
+    },
+    /// The hostname of the UTS namespace.
+    SetHostname {
+        /// The name.
+        name: String,
+    },
+    /// The NIS domain name of the UTS namespace.
+    SetDomainname {
+        /// The name.
+        name: String,
+    },
+    /// The loopback device of the network namespace is brought up.
+    LoopbackUp,
+    /// A kernel parameter of one of the container's namespaces.
+    WriteSysctl {
+        /// Its path below /proc/sys.
+        path: PathBuf,
+        /// Its value.
+        value: String,
+    },
+    /// No mount event leaves the mount namespace any more, and none comes in but through mounts taken before.
+    SeverMounts,
+    /// The root is put together, on the directory that the bundle has for it.
+    MakeRoot {
+        /// The directory.
+        path: PathBuf,
+        /// What it is made of.
+        source: RootSource,
+        /// The root's attributes and propagation.
+        change: MountChange,
+    },
+    /// A new instance of a file system is mounted.
+    MountFilesystem {
+        /// Where, in the root.
+        destination: PathBuf,
+        /// Which.
+        fstype: String,
+        /// Its source, as mountinfo shows it.
+        source: Option<String>,
+        /// Its own options.
+        options: Vec<FsOption>,
+        /// Its attributes and propagation.
+        change: MountChange,
+        /// Links on the way.
+        symlinks: Symlinks,
+    },
+    /// A taken mount is put in its place.
+    AttachMount {
+        /// The step that took it.
+        slot: Slot,
+        /// Where, in the root.
+        destination: PathBuf,
+        /// Its attributes and propagation.
+        change: MountChange,
+        /// Links on the way.
+        symlinks: Symlinks,
+    },
+    /// A device of the host, by name, in the container's /dev.
+    BindDevice {
+        /// Its name.
+        name: String,
+        /// Its number, which is verified.
+        major: u32,
+        /// The second half.
+        minor: u32,
+    },
+    /// A symbolic link, unless something is there.
+    MakeSymlink {
+        /// Where, in the root.
+        path: PathBuf,
+        /// To what.
+        target: PathBuf,
+    },
+    /// A directory, unless it is there.
+    MakeDirectory {
+        /// Where, in the root.
+        path: PathBuf,
+    },
+    /// A terminal from the container's own devpts; its master goes to who asked for it.
+    OpenTerminal {
+        /// Rows and columns.
+        size: Option<(u16, u16)>,
+        /// Whether /dev/console becomes it.
+        console: bool,
+    },
+    /// A path that reads as empty from now on; passed over when it is not there.
+    MaskPath {
+        /// Which, in the root.
+        path: PathBuf,
+    },
+    /// A path that cannot be written from now on; passed over when it is not there.
+    ReadonlyPath {
+        /// Which, in the root.
+        path: PathBuf,
+    },
+    /// The attributes or the propagation of a mount that is in place.
+    ChangeMount {
+        /// Which, in the root.
+        path: PathBuf,
+        /// What changes.
+        change: MountChange,
+    },
+    /// The root becomes `/`, and the host's is out of reach.
+    EnterRoot,
+    /// A session keyring of its own.
+    NewKeyring,
+    /// A session of its own, with the terminal when there is one, and the standard streams in place.
+    NewSession {
+        /// Who owns the terminal.
+        terminal_owner: Option<u32>,
+    },
+    /// A resource limit.
+    SetRlimit {
+        /// Of what.
+        resource: Resource,
+        /// The limits.
+        limit: Rlimit,
+    },
+    /// exec never adds privileges from now on.
+    NoNewPrivileges,
+    /// What is not in `keep` can never be had again.
+    DropBounding {
+        /// What stays.
+        keep: CapabilitySet,
+    },
+    /// The process's final ids.
+    SetIds {
+        /// Its uid.
+        uid: u32,
+        /// Its gid.
+        gid: u32,
+        /// Its additional groups; `None` where the namespace denies setgroups(2).
+        groups: Option<Vec<u32>>,
+    },
+    /// The process's final capabilities.
+    SetCapabilities {
+        /// The sets.
+        sets: CapabilitySets,
+    },
+    /// The umask.
+    SetUmask {
+        /// The mask.
+        mask: u32,
+    },
+    /// The working directory, checked to be inside the root.
+    ChangeDirectory {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The end of the parent is the end of the container.
+    DieWithParent,
+}
+
+fn attributes<S: Serializer>(attributes: &MountAttr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(attributes.iter_names().map(|(name, _)| name.to_lowercase()))
+}

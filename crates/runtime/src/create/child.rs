@@ -1,0 +1,146 @@
+//! The child, from its first instruction to its last before the command's.
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use holm_mounts::{Detached, Root, is_procfs};
+use holm_plan::{Phase, Step};
+use holm_sys::{Context, exit_now};
+use rustix::net::{SocketFlags, accept_with};
+use std::os::fd::AsFd;
+
+use crate::command::Prepared;
+use crate::create::ChildOrders;
+use crate::create::handshake::{Channel, FromChild, Go};
+use crate::error::{Failure, StepError};
+use crate::steps::ChildBench;
+use crate::{command, init};
+
+/// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
+/// or it ends. Whatever it was copied from is not its own: nothing of that is dropped or run.
+pub(crate) fn run(orders: ChildOrders<'_>, channel: Channel) -> ! {
+    match make(orders, &channel) {
+        Ok(made) => command_or_init(made, channel),
+        Err(failure) => {
+            // When nobody listens any more there is nobody to tell.
+            let _ = channel.send(&FromChild::Failed(failure), &[]);
+            exit_now(crate::error::STATUS_FAILED)
+        }
+    }
+}
+
+/// A container that is made.
+struct Made {
+    prepared: Option<Prepared>,
+    start: Option<OwnedFd>,
+    bench: ChildBench,
+}
+
+fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
+    let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
+    let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } = orders;
+    bench.entrance = entrance;
+    bench.target = target;
+    bench.console_socket = console_socket;
+    wait(&mut bench, channel)?;
+    for (phase, steps) in phases {
+        run_phase(&mut bench, channel, phase, steps, watched)?;
+    }
+    let prepared = command.map(|command| command::prepare(command, die_with_parent)).transpose()?;
+    Ok(Made { prepared, start, bench })
+}
+
+fn other(what: &str, error: impl Into<StepError>) -> Failure {
+    Failure::Other { what: what.to_owned(), error: error.into() }
+}
+
+/// The procfs of the host is opened before anything of the container is mounted, and verified to be one.
+fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
+    // Who joins a container must not be open to a process in it that traces it, and who makes one has the host's
+    // memory in its own (CVE-2016-9962).
+    holm_credentials::set_dumpable(false)?;
+    let proc: OwnedFd = rustix::fs::open(
+        "/proc",
+        rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )
+    .call(|| "open(\"/proc\", O_PATH)")?;
+    let real = is_procfs(proc.as_fd())?;
+    let joins = orders.target.is_some();
+    Ok(ChildBench {
+        proc: real.then_some(proc),
+        entrance: None,
+        target: None,
+        console_socket: None,
+        taken: std::collections::BTreeMap::new(),
+        root: if joins { Some(Root::open(std::path::Path::new("/"))?) } else { None },
+        terminal: None,
+        takes_terminal: !orders.command.is_some_and(|command| command.init),
+        covers: crate::steps::masks::Covers::default(),
+    })
+}
+
+/// Waits for the parent's word, which comes with the mounts that it took.
+fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
+    let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
+    let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
+    bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
+    Ok(())
+}
+
+fn run_phase(
+    bench: &mut ChildBench,
+    channel: &Channel,
+    phase: Phase,
+    steps: &[Step],
+    watched: bool,
+) -> Result<(), Failure> {
+    for (index, step) in steps.iter().enumerate() {
+        let begin = watched.then(Instant::now);
+        bench.run(step).map_err(|error| Failure::Step { phase, index, error })?;
+        if let Some(begin) = begin {
+            let ran = FromChild::Ran { phase, index, elapsed: begin.elapsed() };
+            channel.send(&ran, &[]).map_err(|error| other("report a step", error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says that the container is made, waits for its start, and becomes the command or stays as its init.
+fn command_or_init(made: Made, channel: Channel) -> ! {
+    let Made { prepared, start, bench } = made;
+    drop(bench);
+    if channel.send(&FromChild::Ready, &[]).is_err() {
+        exit_now(crate::error::STATUS_FAILED);
+    }
+    let teller = match start {
+        None => channel,
+        Some(listener) => {
+            drop(channel);
+            match wait_for_start(listener) {
+                Ok(connection) => connection,
+                Err(_) => exit_now(crate::error::STATUS_FAILED),
+            }
+        }
+    };
+    match prepared {
+        None => exit_now(0),
+        Some(prepared) if prepared.init => init::run(prepared, teller),
+        Some(prepared) => {
+            let failure = prepared.execute();
+            let _ = teller.send(&FromChild::Failed(failure.clone()), &[]);
+            exit_now(command::status(&failure))
+        }
+    }
+}
+
+/// Takes one connection on the start socket. Who can reach it is the owner of the run directory.
+fn wait_for_start(listener: OwnedFd) -> holm_sys::Result<Channel> {
+    loop {
+        match accept_with(&listener, SocketFlags::CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.map(Channel::from_fd).call(|| "accept4(start socket)"),
+        }
+    }
+}
+

@@ -1,0 +1,207 @@
+//! What parent and child say to each other.
+//!
+//! ```text
+//!   parent                                        child
+//!     |                                             |
+//!     |--- clone3 --------------------------------->|   waits
+//!     |    (or: clone3 ---> between --- clone3 ---->|
+//!     |     <-- Born + pidfd --'                    |)
+//!     |                                             |
+//!     |    steps of Adopt                           |
+//!     |--- Go + the mounts that were taken -------->|
+//!     |                                             |   steps of Isolate, Root, Privileges
+//!     |<-- Ran (only when somebody watches) --------|
+//!     |<-- Ready, or Failed ------------------------|
+//!     v                                             v   waits on the start socket
+//! ```
+//!
+//! One `SOCK_SEQPACKET` pair: a message is one packet, an end of file is the other's end. The order is held by types:
+//! a [`Newborn`] can only be told to go, a [`Working`] only be listened to.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use holm_plan::Phase;
+use holm_sys::{Context, Errno, Error, Result};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::error::Failure;
+
+/// How many descriptors the kernel takes in one message (SCM_MAX_FD).
+const MOST_DESCRIPTORS: usize = 253;
+/// A message is never larger.
+const LARGEST_MESSAGE: usize = 64 << 10;
+
+/// From the process between: the child is there, and this is its pidfd. Or why it is not.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromBetween {
+    Born,
+    Failed(Failure),
+}
+
+/// From the parent: all that the child waited for is done. The descriptors are mounts, in the order of these slots.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Go {
+    pub(crate) slots: Vec<usize>,
+}
+
+/// From the child.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromChild {
+    /// A step was done.
+    Ran { phase: Phase, index: usize, elapsed: Duration },
+    /// The container is made.
+    Ready,
+    /// It is not.
+    Failed(Failure),
+}
+
+/// One end of the pair.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    socket: OwnedFd,
+}
+
+impl Channel {
+    /// Both ends.
+    pub(crate) fn pair() -> Result<(Self, Self)> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .call(|| "socketpair(AF_UNIX, SOCK_SEQPACKET)")?;
+        Ok((Self { socket: ours }, Self { socket: theirs }))
+    }
+
+    /// Takes a socket of that kind.
+    pub(crate) fn from_fd(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+
+    /// The socket.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.socket
+    }
+
+    /// Sends a message and descriptors.
+    pub(crate) fn send(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+        let text = serde_json::to_vec(message).map_err(|_| Error::new("sendmsg()", Errno::INVAL))?;
+        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Error::new(format!("sendmsg() of {} descriptors", descriptors.len()), Errno::TOOBIG));
+        }
+        sendmsg(&self.socket, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL).call(|| "sendmsg()")?;
+        Ok(())
+    }
+
+    /// Waits for a message; `None` when the other end is closed.
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<OwnedFd>)>> {
+        let mut buffer = vec![0; LARGEST_MESSAGE];
+        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = loop {
+            let result =
+                recvmsg(&self.socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, RecvFlags::CMSG_CLOEXEC);
+            match result {
+                Err(Errno::INTR) => {}
+                // A peer that died with unread messages resets the connection: it is gone all the same.
+                Err(Errno::CONNRESET) => return Ok(None),
+                result => break result.call(|| "recvmsg()")?,
+            }
+        };
+        let descriptors = descriptors(&mut control);
+        if received.bytes == 0 {
+            return Ok(None);
+        }
+        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+            return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
+        }
+        let text = buffer.get(..received.bytes).unwrap_or_default();
+        let message = serde_json::from_slice(text).map_err(|_| Error::new("recvmsg(): not a message", Errno::PROTO))?;
+        Ok(Some((message, descriptors)))
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn descriptors(control: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    rights.flatten().collect()
+}
+
+/// The parent's end, with a child that waits.
+#[derive(Debug)]
+pub(crate) struct Newborn(Channel);
+
+/// The parent's end, with a child that works.
+#[derive(Debug)]
+pub(crate) struct Working(Channel);
+
+impl Newborn {
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self(channel)
+    }
+
+    /// Waits for the pidfd of the child from the process between; `None` when that ended without a word.
+    pub(crate) fn wait_born(&self) -> Result<Option<std::result::Result<OwnedFd, Failure>>> {
+        let answer = self.0.receive::<FromBetween>()?;
+        Ok(answer.and_then(|(message, mut descriptors)| match message {
+            FromBetween::Born => descriptors.pop().map(Ok),
+            FromBetween::Failed(failure) => Some(Err(failure)),
+        }))
+    }
+
+    /// Lets the child go, with the mounts that were taken for it.
+    pub(crate) fn go(self, mounts: &[(usize, OwnedFd)]) -> Result<Working> {
+        let slots = mounts.iter().map(|(slot, _)| *slot).collect();
+        let descriptors: Vec<_> = mounts.iter().map(|(_, mount)| mount.as_fd()).collect();
+        self.0.send(&Go { slots }, &descriptors)?;
+        Ok(Working(self.0))
+    }
+}
+
+impl Working {
+    /// Waits for what the child says next; `None` when it ended without a word.
+    pub(crate) fn hear(&self) -> Result<Option<FromChild>> {
+        Ok(self.0.receive()?.map(|(message, _)| message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_with_its_descriptors() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        ours.send(&Go { slots: vec![3] }, &[file.as_fd()]).unwrap();
+        let (message, descriptors) = theirs.receive::<Go>().unwrap().unwrap();
+        assert_eq!((message.slots, descriptors.len()), (vec![3], 1));
+    }
+
+    #[test]
+    fn the_end_of_the_other_side_is_seen() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        drop(ours);
+        assert!(theirs.receive::<Go>().unwrap().is_none());
+    }
+
+    #[test]
+    fn rubbish_is_an_error() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        ours.send(&"rubbish", &[]).unwrap();
+        assert!(theirs.receive::<Go>().is_err());
+    }
+}

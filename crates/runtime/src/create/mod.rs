@@ -1,0 +1,31 @@
+//! Making the one process of a container, or of an exec in it.
+
+pub(crate) mod between;
+pub(crate) mod child;
+pub(crate) mod handshake;
+pub(crate) mod parent;
+
+use std::os::fd::OwnedFd;
+
+use holm_cgroups::Entrance;
+use holm_plan::{Command, Phase, Step};
+
+/// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
+pub(crate) struct ChildOrders<'a> {
+    /// The phases that the child runs, in order.
+    pub(crate) phases: Vec<(Phase, &'a [Step])>,
+    /// What it runs in the end.
+    pub(crate) command: Option<&'a Command>,
+    /// Whether each step is reported.
+    pub(crate) watched: bool,
+    /// Whether the command's program, under an init, ends with that init.
+    pub(crate) die_with_parent: bool,
+    /// The v1 cgroups to enter.
+    pub(crate) entrance: Option<Entrance>,
+    /// The process whose namespaces are joined (exec).
+    pub(crate) target: Option<OwnedFd>,
+    /// Where the terminal's master is sent.
+    pub(crate) console_socket: Option<OwnedFd>,
+    /// On what the child waits for its start; none for an exec, which starts at once.
+    pub(crate) start: Option<OwnedFd>,
+}

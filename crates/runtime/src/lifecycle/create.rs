@@ -1,0 +1,203 @@
+//! create.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use holm_plan::{HostFacts, Options, Phase, Plan, Step};
+use holm_spec::Spec;
+use holm_state::{Locked, ProcessId, Record, Root, Status};
+use rustix::process::Pid;
+
+use crate::create::parent::{self, Made, system};
+use crate::create::ChildOrders;
+use crate::error::Error;
+use crate::observer::Observer;
+use crate::probe::probe;
+use crate::report::Narrator;
+use crate::steps::ParentBench;
+
+/// How long a cgroup may take to become empty once its processes are killed.
+pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What [`create`] is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct CreateRequest<'a> {
+    /// The container's id.
+    pub id: &'a str,
+    /// The bundle.
+    pub bundle: &'a Path,
+    /// A listening UNIX stream socket that takes the master of the terminal; needed when the process has one.
+    pub console_socket: Option<&'a Path>,
+    /// A file that gets the pid of the container's process.
+    pub pid_file: Option<&'a Path>,
+    /// Whether the container ends with the calling process.
+    pub die_with_parent: bool,
+}
+
+/// A process that was made: a child of the caller.
+#[derive(Debug)]
+pub struct Container {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its pidfd: it is readable when the process has ended, and waitid(2) takes its status.
+    pub pidfd: OwnedFd,
+}
+
+/// The plan for a bundle on this host; nothing is made.
+///
+/// # Errors
+///
+/// As [`create`] has before it makes anything.
+pub fn plan(id: &str, bundle: &Path, die_with_parent: bool) -> Result<Plan, Error> {
+    holm_state::check_id(id)?;
+    let spec = Spec::load(bundle)?;
+    let options = Options { die_with_parent, keep_keyring: false };
+    Ok(holm_plan::plan(id, &spec, &probe()?, &options)?)
+}
+
+/// Makes a container. Its process waits for [`crate::start`].
+///
+/// # Errors
+///
+/// With the step that failed; nothing is left behind then.
+pub fn create(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
+    let spec = Spec::load(request.bundle)?;
+    let facts = probe()?;
+    let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
+    let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
+    let entry = root.create_entry(request.id)?.lock()?;
+    let work = Work { spec: &spec, facts: &facts, plan: &plan, request, entry: &entry };
+    match work.make(observer) {
+        Ok(container) => Ok(container),
+        Err(error) => {
+            // What failed is what the caller hears of; a state that cannot be removed either is found by the next call.
+            let _ = entry.remove();
+            Err(error)
+        }
+    }
+}
+
+/// A creation under way.
+struct Work<'a> {
+    spec: &'a Spec,
+    facts: &'a HostFacts,
+    plan: &'a Plan,
+    request: &'a CreateRequest<'a>,
+    entry: &'a Locked,
+}
+
+impl Work<'_> {
+    fn make(&self, observer: &mut dyn Observer) -> Result<Container, Error> {
+        let mut record = self.first_record();
+        self.entry.write(&record)?;
+        let phases = self.plan.phases().into_iter().filter(|(phase, _)| *phase != Phase::Undo);
+        let mut narrator = Narrator::new(phases.collect(), self.facts, observer);
+        let mut bench = ParentBench {
+            layout: &self.facts.cgroups.layout,
+            cgroup: None,
+            target: None,
+            child: None,
+            taken: Vec::new(),
+        };
+        let made = self.run(&mut bench, &mut record, &mut narrator).and_then(|made| self.settle(made, &mut record));
+        made.inspect_err(|_| undo(&self.plan.undo, &bench))
+    }
+
+    fn run(
+        &self,
+        bench: &mut ParentBench<'_>,
+        record: &mut Record,
+        narrator: &mut Narrator<'_>,
+    ) -> Result<Made, Error> {
+        parent::run_phase(bench, Phase::Prepare, &self.plan.prepare, narrator)?;
+        if let Some(cgroup) = &bench.cgroup {
+            record.cgroup = Some(cgroup.to_record());
+            self.entry.write(record)?;
+        }
+        let orders = ChildOrders {
+            phases: vec![
+                (Phase::Isolate, self.plan.isolate.as_slice()),
+                (Phase::Root, self.plan.root.as_slice()),
+                (Phase::Privileges, self.plan.privileges.as_slice()),
+            ],
+            command: self.plan.command.as_ref(),
+            watched: narrator.watched(),
+            die_with_parent: self.request.die_with_parent,
+            entrance: entrance(bench, &self.plan.isolate)?,
+            target: None,
+            console_socket: self.request.console_socket.map(connect_console).transpose()?,
+            start: Some(self.entry.listen_start_socket()?),
+        };
+        parent::make(&self.plan.clone, &self.plan.adopt, orders, bench, narrator)
+    }
+
+    /// Writes down what was made. The child is killed if that fails: nobody could find it again.
+    fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
+        let written = self.write_created(&made, record);
+        if let Err(error) = written {
+            let _ = rustix::process::pidfd_send_signal(&made.pidfd, rustix::process::Signal::KILL);
+            parent::reap(&made.pidfd);
+            return Err(error);
+        }
+        Ok(Container { pid: made.pid, pidfd: made.pidfd })
+    }
+
+    fn write_created(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
+        record.process = ProcessId::of(made.pid);
+        record.status = Status::Created;
+        self.entry.write(record)?;
+        self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
+    }
+
+    fn first_record(&self) -> Record {
+        Record {
+            id: self.request.id.to_owned(),
+            status: Status::Creating,
+            process: ProcessId::of(rustix::process::getpid()),
+            bundle: self.spec.bundle.clone(),
+            rootfs: self.spec.root.path.clone(),
+            created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
+            owner: rustix::process::geteuid().as_raw(),
+            annotations: self.spec.annotations.clone(),
+            cgroup: None,
+            oci_version: self.spec.version.clone(),
+        }
+    }
+}
+
+/// The files by which the child enters its v1 cgroups, opened while that is permitted.
+fn entrance(bench: &ParentBench<'_>, isolate: &[Step]) -> Result<Option<holm_cgroups::Entrance>, Error> {
+    match &bench.cgroup {
+        Some(cgroup) if isolate.contains(&Step::EnterCgroup) => {
+            cgroup.entrance().map(Some).map_err(|error| system("open the container's cgroup", error))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the parent made goes again; errors have nobody to go to, as there is one already.
+fn undo(steps: &[Step], bench: &ParentBench<'_>) {
+    let cgroup = bench.cgroup.as_ref().filter(|_| steps.contains(&Step::RemoveCgroup));
+    if let Some(cgroup) = cgroup {
+        let _ = cgroup.kill_all(CGROUP_PATIENCE);
+        let _ = cgroup.delete(CGROUP_PATIENCE);
+    }
+}
+
+pub(crate) fn connect_console(path: &Path) -> Result<OwnedFd, Error> {
+    let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| {
+        Error::new(format!("cannot connect to the console socket {}", path.display()))
+            .because(error)
+            .hinting(Some("somebody must listen on it before the container is created"))
+    })?;
+    Ok(stream.into())
+}
+
+/// Beside it, then renamed: who waits for the file finds it whole.
+pub(crate) fn write_pid_file(path: &Path, pid: Pid) -> Result<(), Error> {
+    let beside = path.with_extension("pid-file.new");
+    std::fs::write(&beside, pid.as_raw_nonzero().to_string())
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| Error::new(format!("cannot write the pid file {}", path.display())).because(error))
+}

@@ -1,0 +1,73 @@
+//! delete.
+
+use holm_cgroups::Cgroup;
+use holm_state::{Record, Root, Status};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, pidfd_send_signal};
+use std::os::fd::OwnedFd;
+
+use crate::create::parent::system;
+use crate::error::Error;
+use crate::lifecycle::create::CGROUP_PATIENCE;
+use crate::lifecycle::kill::pidfd;
+
+/// Removes a container that has stopped, or was never started; with `force` one that runs too, and one that does not
+/// exist is fine.
+///
+/// # Errors
+///
+/// When it runs; when something of it cannot be removed.
+pub fn delete(root: &Root, id: &str, force: bool) -> Result<(), Error> {
+    let entry = match root.entry(id).and_then(holm_state::Entry::lock) {
+        Err(holm_state::Error::NotFound { .. }) if force => return Ok(()),
+        result => result?,
+    };
+    if let Some(record) = entry.read()? {
+        match record.status() {
+            Status::Stopped => {}
+            // The process that creates it holds the lock while it does: this record is of one that did not finish.
+            Status::Created | Status::Creating => end(&record)?,
+            Status::Running if force => end(&record)?,
+            status @ Status::Running => {
+                return Err(holm_state::Error::Illegal { action: "delete", id: id.to_owned(), status }.into());
+            }
+        }
+        remove_cgroup(&record)?;
+    }
+    Ok(entry.remove()?)
+}
+
+/// Kills the container's process and waits for its end; in a PID namespace of its own all others go with it.
+fn end(record: &Record) -> Result<(), Error> {
+    if record.status == Status::Creating {
+        return Ok(());
+    }
+    let Some(process) = record.process.filter(|process| process.is_alive()) else { return Ok(()) };
+    let Ok(pidfd) = pidfd(process) else { return Ok(()) };
+    match pidfd_send_signal(&pidfd, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => wait_for_end(&pidfd, &record.id),
+        Err(errno) => {
+            let error = holm_sys::Error::new("pidfd_send_signal(SIGKILL)", errno);
+            Err(system(&format!("kill container {:?}", record.id), error))
+        }
+    }
+}
+
+fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
+    let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience)) {
+        Ok(0) => Err(Error::new(format!("cannot delete container {id:?}"))
+            .because("its process does not end, 10 s after SIGKILL")
+            .hinting(Some("it waits in the kernel for something, a disk or a network file system perhaps"))),
+        _ => Ok(()),
+    }
+}
+
+/// What is left in the cgroup goes first: processes of a container in the host's PID namespace do not end with its own.
+fn remove_cgroup(record: &Record) -> Result<(), Error> {
+    let Some(cgroup) = &record.cgroup else { return Ok(()) };
+    let failed = |error: holm_cgroups::Error| system(&format!("remove the cgroup of container {:?}", record.id), error);
+    let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
+    cgroup.kill_all(CGROUP_PATIENCE).map_err(failed)?;
+    cgroup.delete(CGROUP_PATIENCE).map_err(failed)
+}

@@ -1,0 +1,143 @@
+//! exec.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use holm_cgroups::Cgroup;
+use holm_namespaces::{Kind, Kinds, Namespace};
+use holm_plan::{CloneStep, ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
+use holm_spec::Process;
+use holm_state::{ProcessId, Record, Root, Status};
+use rustix::process::Pid;
+
+use crate::create::parent::{self, system};
+use crate::create::ChildOrders;
+use crate::error::Error;
+use crate::lifecycle::create::{Container, connect_console, write_pid_file};
+use crate::lifecycle::kill::pidfd;
+use crate::observer::Observer;
+use crate::probe::probe;
+use crate::report::Narrator;
+use crate::steps::ParentBench;
+
+/// What [`exec`] is asked for.
+#[derive(Debug, Clone)]
+pub struct ExecRequest<'a> {
+    /// The container's id.
+    pub id: &'a str,
+    /// The process.
+    pub process: &'a oci_spec::runtime::Process,
+    /// As for a creation.
+    pub console_socket: Option<&'a Path>,
+    /// As for a creation.
+    pub pid_file: Option<&'a Path>,
+    /// Whether the process ends with the calling one.
+    pub die_with_parent: bool,
+}
+
+/// Runs a process in a running container: in all its namespaces and its cgroup.
+///
+/// # Errors
+///
+/// When the container does not run, or the process cannot be made or its command not be executed (status 126, 127).
+pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
+    let process = Process::check(request.process)?;
+    let (record, container) = running(root, request.id)?;
+    let facts = probe()?;
+    let target = pidfd(container)?;
+    let join = join_target(container, &facts)?;
+    let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
+    let plan = plan_exec(&process, &join, &facts, &options);
+    let made = make(&Joining { plan: &plan, record: &record, facts: &facts, request }, target, observer)?;
+    if let Some(path) = request.pid_file {
+        write_pid_file(path, made.pid)?;
+    }
+    Ok(made)
+}
+
+fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
+    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    match (record.status(), record.process) {
+        (Status::Running, Some(process)) => Ok((record, process)),
+        (status, _) => Err(holm_state::Error::Illegal { action: "execute in", id: id.to_owned(), status }.into()),
+    }
+}
+
+/// An exec under way.
+struct Joining<'a> {
+    plan: &'a ExecPlan,
+    record: &'a Record,
+    facts: &'a HostFacts,
+    request: &'a ExecRequest<'a>,
+}
+
+fn make(joining: &Joining<'_>, target: OwnedFd, observer: &mut dyn Observer) -> Result<Container, Error> {
+    let plan = joining.plan;
+    let phases = vec![
+        (Phase::Prepare, plan.prepare.as_slice()),
+        (Phase::Isolate, plan.isolate.as_slice()),
+        (Phase::Privileges, plan.privileges.as_slice()),
+    ];
+    let mut narrator = Narrator::new(phases, joining.facts, observer);
+    let cgroup = joining.record.cgroup.as_ref().map(Cgroup::from_record).transpose();
+    let cgroup = cgroup.map_err(|error| system("find the container's cgroup", error))?;
+    let v1 = cgroup.as_ref().map(Cgroup::entrance).transpose();
+    let entrance = v1.map_err(|error| system("open the container's cgroup", error))?;
+    let child_target = target.try_clone().map_err(|error| Error::new("cannot copy a descriptor").because(error))?;
+    let mut bench = ParentBench {
+        layout: &joining.facts.cgroups.layout,
+        cgroup,
+        target: Some(target),
+        child: None,
+        taken: Vec::new(),
+    };
+    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
+    let orders = ChildOrders {
+        phases: vec![(Phase::Isolate, plan.isolate.as_slice()), (Phase::Privileges, plan.privileges.as_slice())],
+        command: Some(&plan.command),
+        watched: narrator.watched(),
+        die_with_parent: joining.request.die_with_parent,
+        entrance,
+        target: Some(child_target),
+        console_socket: joining.request.console_socket.map(connect_console).transpose()?,
+        start: None,
+    };
+    let clone = CloneStep { namespaces: Kinds::default(), into_cgroup: true, between: Vec::new() };
+    let mut made = parent::make(&clone, &[], orders, &mut bench, &mut narrator)?;
+    if let Some(working) = made.working.take() {
+        parent::wait_executed(&working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
+    }
+    Ok(Container { pid: made.pid, pidfd: made.pidfd })
+}
+
+/// Which namespaces of the container's process are not the caller's, and to whom they belong.
+fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Error> {
+    let failed = |error: holm_namespaces::Error| system("find the container's namespaces", error);
+    let pid = process.pid().unwrap_or(Pid::INIT);
+    let user = Namespace::of_process(pid, Kind::User).map_err(failed)?;
+    let user_id = user.id().map_err(failed)?;
+    let own_user = user_id != Namespace::of_self(Kind::User).and_then(|own| own.id()).map_err(failed)?;
+    let mut target = JoinTarget { inner: Kinds::default(), outer: Kinds::default(), groups_denied: false };
+    for kind in facts.kinds.iter() {
+        let theirs = Namespace::of_process(pid, kind).map_err(failed)?;
+        let ours = Namespace::of_self(kind).map_err(failed)?;
+        if theirs.id().map_err(failed)? == ours.id().map_err(failed)? {
+            continue;
+        }
+        // A namespace that belongs to somebody further out can be joined only before the user namespace is.
+        let inner = kind == Kind::User || !own_user || belongs_to(&theirs, &user_id);
+        if inner { target.inner.insert(kind) } else { target.outer.insert(kind) }
+    }
+    target.groups_denied = own_user && setgroups_denied(pid);
+    Ok(target)
+}
+
+fn belongs_to(namespace: &Namespace, user: &holm_namespaces::NamespaceId) -> bool {
+    namespace.owner().and_then(|owner| owner.id()).is_ok_and(|owner| owner == *user)
+}
+
+fn setgroups_denied(pid: Pid) -> bool {
+    let path = format!("/proc/{}/setgroups", pid.as_raw_nonzero());
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "deny")
+}
+

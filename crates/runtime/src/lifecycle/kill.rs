@@ -1,0 +1,53 @@
+//! kill.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use holm_cgroups::Cgroup;
+use holm_state::{ProcessId, Record, Root, Status};
+use rustix::process::Signal;
+
+use crate::create::parent::{open_pidfd, system};
+use crate::error::Error;
+
+/// Sends signal `number` to the process of a container, or with `all` to every process in its cgroup.
+///
+/// # Errors
+///
+/// When the container is neither created nor running.
+pub fn kill(root: &Root, id: &str, number: i32, all: bool) -> Result<(), Error> {
+    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    if all {
+        return kill_all(&record, number);
+    }
+    match (record.status(), record.process) {
+        (Status::Created | Status::Running, Some(process)) => {
+            let pidfd = pidfd(process)?;
+            holm_sys::send_signal_by_pidfd(pidfd.as_fd(), number)
+                .map_err(|error| system(&format!("send signal {number} to container {id:?}"), error))
+        }
+        (status, _) => Err(holm_state::Error::Illegal { action: "kill", id: id.to_owned(), status }.into()),
+    }
+}
+
+fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
+    let what = format!("send signal {number} to all of container {:?}", record.id);
+    let failed = |error: holm_cgroups::Error| system(&what, error);
+    let Some(cgroup) = &record.cgroup else {
+        return Err(Error::new(format!("cannot {what}"))
+            .because("it has no cgroup of its own")
+            .hinting(Some("signal its process alone; in a PID namespace of its own SIGKILL takes all along")));
+    };
+    let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
+    let signal = Signal::from_named_raw(number)
+        .ok_or_else(|| Error::new(format!("cannot send signal {number} to all: it has no name")))?;
+    cgroup.signal_all(signal).map_err(failed)
+}
+
+/// The pidfd of this very process: the pid is checked again once the descriptor is held, so that it cannot be that of
+/// a later process.
+pub(crate) fn pidfd(process: ProcessId) -> Result<OwnedFd, Error> {
+    let gone = || Error::new("cannot find the container's process").because("it has ended");
+    let pid = process.pid().ok_or_else(gone)?;
+    let pidfd = open_pidfd(pid).map_err(|error| system("find the container's process", error))?;
+    if process.is_alive() { Ok(pidfd) } else { Err(gone()) }
+}

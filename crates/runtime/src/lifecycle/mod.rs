@@ -1,0 +1,16 @@
+//! The operations of the runtime-spec, a file each.
+
+mod create;
+mod delete;
+mod exec;
+mod kill;
+mod start;
+mod state;
+
+pub use create::{Container, CreateRequest, create, plan};
+pub use delete::delete;
+pub use exec::{ExecRequest, exec};
+pub use kill::kill;
+pub(crate) use start::explain_start;
+pub use start::start;
+pub use state::{list, state};

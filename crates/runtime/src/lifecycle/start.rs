@@ -1,0 +1,47 @@
+//! start.
+
+use holm_state::{Record, Root, Status};
+
+use crate::command;
+use crate::create::handshake::{Channel, FromChild};
+use crate::create::parent::system;
+use crate::error::{Error, Failure};
+
+/// Lets the process of a created container run its command, and waits until it is executed.
+///
+/// # Errors
+///
+/// When the container is not in the state `created`, or its command cannot be executed (status 126 or 127).
+pub fn start(root: &Root, id: &str) -> Result<(), Error> {
+    let entry = root.entry(id)?.lock()?;
+    let mut record = created(&entry, id)?;
+    let channel = Channel::from_fd(entry.entry().connect_start_socket()?);
+    let answer = channel.receive::<FromChild>().map_err(|error| system("hear from the container's process", error))?;
+    entry.remove_start_socket();
+    match answer {
+        // The other end closes when the command is executed.
+        None => {
+            record.status = Status::Running;
+            Ok(entry.write(&record)?)
+        }
+        Some((FromChild::Failed(failure), _)) => Err(explain_start(&failure)),
+        Some(_) => Err(Error::new("cannot start the container").because("its process answered out of turn")),
+    }
+}
+
+fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
+    let record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    match record.status() {
+        Status::Created => Ok(record),
+        status => Err(holm_state::Error::Illegal { action: "start", id: id.to_owned(), status }.into()),
+    }
+}
+
+/// The error of a failure at the start.
+pub(crate) fn explain_start(failure: &Failure) -> Error {
+    let (what, error) = match failure {
+        Failure::Other { what, error } => (format!("cannot {what}"), error),
+        Failure::Command { error, .. } | Failure::Step { error, .. } => ("cannot run the command".to_owned(), error),
+    };
+    Error::new(what).because(&error.cause).hinting(error.hint.clone()).with_status(command::status(failure))
+}

@@ -1,0 +1,48 @@
+//! Finding out about the host, once.
+
+use holm_cgroups::{Layout, delegated};
+use holm_credentials::CapabilitySet;
+use holm_namespaces::{Kind, Kinds};
+use holm_namespaces::idmap::IdMapper;
+use holm_plan::{CgroupFacts, HostFacts};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::process::{getegid, geteuid};
+
+use crate::create::parent::system;
+use crate::error::Error;
+
+/// Finds out what a plan depends on. Reads a handful of files of /proc, and makes nothing.
+///
+/// # Errors
+///
+/// When there is no /proc.
+pub fn probe() -> Result<HostFacts, Error> {
+    let own = holm_credentials::current().map_err(|error| system("find out the own capabilities", error))?;
+    let layout = Layout::probe().map_err(|error| system("find out the layout of the cgroups", error))?;
+    let euid = geteuid().as_raw();
+    Ok(HostFacts {
+        euid,
+        egid: getegid().as_raw(),
+        permitted: own.permitted,
+        bounding: own.bounding,
+        known: holm_credentials::known().map_err(|error| system("find out the kernel's capabilities", error))?,
+        kinds: kinds(),
+        id_map_programs: euid != 0 && IdMapper::find().is_some(),
+        cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
+    })
+}
+
+/// A kernel without one of the kinds does not have its link in /proc/self/ns.
+fn kinds() -> Kinds {
+    let there = |kind: &Kind| {
+        let path = format!("/proc/self/ns/{}", kind.proc_name());
+        accessat(CWD, path, Access::EXISTS, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    };
+    Kind::ALL.into_iter().filter(there).collect()
+}
+
+/// Root makes cgroups wherever they are mounted; an ordinary user where they are delegated.
+fn writable(layout: &Layout, euid: u32, permitted: CapabilitySet) -> bool {
+    let administrator = euid == 0 && permitted.contains(holm_credentials::Capability::SysAdmin);
+    administrator || delegated(layout).contains(&true)
+}

@@ -1,0 +1,144 @@
+//! How each step is carried out: a file per family. What is decided was decided in the plan; what can only be known
+//! now (a file's type, a flag that is locked) is settled inside the step.
+
+pub(crate) mod cgroup;
+pub(crate) mod devices;
+pub(crate) mod idmaps;
+pub(crate) mod masks;
+pub(crate) mod mounts;
+pub(crate) mod namespaces;
+pub(crate) mod privileges;
+pub(crate) mod root;
+pub(crate) mod take;
+pub(crate) mod terminal;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use holm_cgroups::{Cgroup, Entrance, Layout};
+use holm_mounts::{Detached, Root};
+use holm_plan::{Slot, Step};
+use rustix::process::Pid;
+
+use crate::error::StepError;
+
+pub(crate) type StepResult = Result<(), StepError>;
+
+/// What the parent's steps work on.
+pub(crate) struct ParentBench<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// The container's process to join, for an exec.
+    pub(crate) target: Option<OwnedFd>,
+    /// The child, once it is there.
+    pub(crate) child: Option<Pid>,
+    /// Mounts that were taken for the child.
+    pub(crate) taken: Vec<(Slot, OwnedFd)>,
+}
+
+impl ParentBench<'_> {
+    /// Carries out a step of the parent.
+    pub(crate) fn run(&mut self, step: &Step) -> StepResult {
+        match step {
+            Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
+            Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
+            Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
+            Step::TakeMount { slot, path, recursive, idmap } => take::by_parent(self, *slot, path, *recursive, *idmap),
+            other => Err(misplaced(other)),
+        }
+    }
+
+    /// The child that the step is for.
+    pub(crate) fn child(&self) -> Result<Pid, StepError> {
+        self.child.ok_or_else(|| StepError::new("there is no child yet"))
+    }
+}
+
+/// What the child's steps work on.
+pub(crate) struct ChildBench {
+    /// The host's /proc, verified, from before any mount of the container.
+    pub(crate) proc: Option<OwnedFd>,
+    pub(crate) entrance: Option<Entrance>,
+    /// The container's process to join, for an exec.
+    pub(crate) target: Option<OwnedFd>,
+    /// The connection over which the terminal's master goes out.
+    pub(crate) console_socket: Option<OwnedFd>,
+    /// Mounts that were taken and wait for their place.
+    pub(crate) taken: BTreeMap<Slot, Detached>,
+    pub(crate) root: Option<Root>,
+    /// The terminal's other side.
+    pub(crate) terminal: Option<OwnedFd>,
+    /// Whether the terminal becomes this process's, or that of the program under its init.
+    pub(crate) takes_terminal: bool,
+    /// What covers masked files and directories, made when the first is masked.
+    pub(crate) covers: masks::Covers,
+}
+
+impl ChildBench {
+    /// Carries out a step of the child.
+    pub(crate) fn run(&mut self, step: &Step) -> StepResult {
+        match step {
+            Step::EnterCgroup => cgroup::enter(self),
+            Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
+            Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
+            Step::TakeIds { ids } => namespaces::take_ids(*ids),
+            Step::UnshareCgroup => namespaces::unshare_cgroup(),
+            Step::UnshareTime { offsets } => namespaces::unshare_time(offsets),
+            Step::SetHostname { name } => namespaces::set_hostname(name),
+            Step::SetDomainname { name } => namespaces::set_domainname(name),
+            Step::LoopbackUp => Ok(holm_network::loopback_up()?),
+            Step::WriteSysctl { path, value } => namespaces::write_sysctl(self, path, value),
+            Step::OpenTerminal { size, console } => terminal::open(self, *size, *console),
+            _ => self.run_mounts(step),
+        }
+    }
+
+    fn run_mounts(&mut self, step: &Step) -> StepResult {
+        match step {
+            Step::TakeMount { slot, path, recursive, .. } => take::by_child(self, *slot, path, *recursive),
+            Step::SeverMounts => root::sever(),
+            Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MountFilesystem { destination, fstype, source, options, change, symlinks } => {
+                let filesystem = mounts::Filesystem { fstype, source: source.as_deref(), options };
+                mounts::filesystem(self, &filesystem, &mounts::Place { destination, symlinks: *symlinks, change })
+            }
+            Step::AttachMount { slot, destination, change, symlinks } => {
+                mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })
+            }
+            Step::BindDevice { name, major, minor } => devices::bind(self, name, (*major, *minor)),
+            Step::MakeSymlink { path, target } => Ok(self.root()?.strict()?.make_symlink(target, path)?),
+            Step::MakeDirectory { path } => mounts::make_directory(self, path),
+            Step::MaskPath { path } => masks::mask(self, path),
+            Step::ReadonlyPath { path } => masks::readonly(self, path),
+            Step::ChangeMount { path, change } => mounts::change(self, path, change),
+            Step::EnterRoot => root::enter(self),
+            _ => self.run_privileges(step),
+        }
+    }
+
+    fn run_privileges(&mut self, step: &Step) -> StepResult {
+        match step {
+            Step::NewKeyring => privileges::new_keyring(),
+            Step::NewSession { terminal_owner } => terminal::new_session(self, *terminal_owner),
+            Step::SetRlimit { resource, limit } => privileges::set_rlimit(*resource, *limit),
+            Step::NoNewPrivileges => privileges::no_new_privileges(),
+            Step::DropBounding { keep } => privileges::drop_bounding(*keep),
+            Step::SetIds { uid, gid, groups } => privileges::set_ids(*uid, *gid, groups.as_deref()),
+            Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
+            Step::SetUmask { mask } => privileges::set_umask(*mask),
+            Step::ChangeDirectory { path } => privileges::change_directory(path),
+            Step::DieWithParent => privileges::die_with_parent(),
+            other => Err(misplaced(other)),
+        }
+    }
+
+    /// The root that the mounts go into.
+    pub(crate) fn root(&self) -> Result<&Root, StepError> {
+        self.root.as_ref().ok_or_else(|| StepError::new("there is no root yet"))
+    }
+}
+
+fn misplaced(step: &Step) -> StepError {
+    StepError::new(format!("the plan has {step:?} in a phase where nobody can carry it out"))
+}

@@ -1,0 +1,82 @@
+//! Joining and making namespaces, and setting what is in them.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use holm_namespaces::{Kind, Kinds, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd, unshare};
+use holm_sys::Context;
+use rustix::fs::{self, Mode, OFlags, ResolveFlags};
+use rustix::process::{Gid, Uid};
+
+use crate::error::StepError;
+use crate::steps::{ChildBench, StepResult};
+
+/// Joins the namespace at `path`, which must be of this kind.
+pub(crate) fn join(kind: Kind, path: &Path) -> StepResult {
+    let namespace = Namespace::open_as(path, kind).map_err(StepError::from)?;
+    Ok(setns(&namespace)?)
+}
+
+/// Joins several namespaces of a process at once.
+pub(crate) fn join_process(target: Option<&OwnedFd>, kinds: Kinds) -> StepResult {
+    let target = target.ok_or_else(|| StepError::new("there is no process to join"))?;
+    Ok(setns_by_pidfd(target.as_fd(), kinds)?)
+}
+
+/// Takes an id of the user namespace, so that what is made from now on belongs to somebody who exists in there. The
+/// groups of the caller stay until the process gets its own: dropping them may be denied.
+pub(crate) fn take_ids(ids: Option<(u32, u32)>) -> StepResult {
+    let (uid, gid) = match ids {
+        Some(ids) => ids,
+        None => (first_mapped("/proc/self/uid_map")?, first_mapped("/proc/self/gid_map")?),
+    };
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    let call = || format!("setresgid({0}, {0}, {0})", gid.as_raw());
+    rustix::thread::set_thread_res_gid(gid, gid, gid).call(call)?;
+    let call = || format!("setresuid({0}, {0}, {0})", uid.as_raw());
+    rustix::thread::set_thread_res_uid(uid, uid, uid).call(call)?;
+    Ok(())
+}
+
+/// 0 where it is mapped, else the first id of the map.
+fn first_mapped(path: &str) -> Result<u32, StepError> {
+    let text = std::fs::read_to_string(path).call(|| format!("read({path:?})"))?;
+    let first = |line: &str| line.split_ascii_whitespace().next()?.parse::<u32>().ok();
+    let mapped: Vec<u32> = text.lines().filter_map(first).collect();
+    let any = mapped.first().copied().ok_or_else(|| StepError::new(format!("{path} is empty")))?;
+    Ok(if mapped.contains(&0) { 0 } else { any })
+}
+
+/// A cgroup namespace, rooted at the cgroup that this process is in.
+pub(crate) fn unshare_cgroup() -> StepResult {
+    Ok(unshare(Kinds::from(Kind::Cgroup))?)
+}
+
+/// A time namespace with its clocks set, entered at once: the offsets can be written only before the first process is
+/// in it, and unshare(2) puts only future children there.
+pub(crate) fn unshare_time(offsets: &TimeOffsets) -> StepResult {
+    unshare(Kinds::from(Kind::Time))?;
+    offsets.write()?;
+    let made = Namespace::open_as(Path::new("/proc/self/ns/time_for_children"), Kind::Time).map_err(StepError::from)?;
+    Ok(setns(&made)?)
+}
+
+pub(crate) fn set_hostname(name: &str) -> StepResult {
+    Ok(rustix::system::sethostname(name.as_bytes()).call(|| format!("sethostname({name:?})"))?)
+}
+
+pub(crate) fn set_domainname(name: &str) -> StepResult {
+    Ok(rustix::system::setdomainname(name.as_bytes()).call(|| format!("setdomainname({name:?})"))?)
+}
+
+/// Writes a kernel parameter through the host's procfs, held open since before the container had any mount: which
+/// namespace it belongs to is decided by who writes. Neither a link nor a mount on the way is followed.
+pub(crate) fn write_sysctl(bench: &ChildBench, path: &Path, value: &str) -> StepResult {
+    let proc = bench.proc.as_ref().ok_or_else(|| StepError::new("there is no procfs"))?;
+    let path = Path::new("sys").join(path);
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let file = fs::openat2(proc, &path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+        .call(|| format!("openat2(\"/proc\", {path:?}, O_WRONLY)"))?;
+    rustix::io::write(&file, value.as_bytes()).call(|| format!("write({path:?}, {value:?})"))?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Who the process is.
+
+use std::path::Path;
+
+use holm_credentials as credentials;
+use holm_credentials::{CapabilitySet, Resource, Rlimit, Setgroups};
+use holm_plan::CapabilitySets;
+use holm_sys::{Context, Errno};
+use rustix::fs::Mode;
+
+use crate::error::StepError;
+use crate::steps::StepResult;
+
+/// Keys of the caller do not go along. A kernel without keyrings, or a user at the quota, has none to give.
+pub(crate) fn new_keyring() -> StepResult {
+    match holm_sys::join_session_keyring() {
+        Err(error) if matches!(error.errno(), Errno::NOSYS | Errno::DQUOT | Errno::PERM) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+pub(crate) fn set_rlimit(resource: Resource, limit: Rlimit) -> StepResult {
+    credentials::set_rlimit(resource, limit).map_err(|error| {
+        let hint = (error.errno() == Errno::PERM)
+            .then(|| "raising a hard limit takes CAP_SYS_RESOURCE on the host: ask for a lower one".to_owned());
+        StepError { hint, ..StepError::from(error) }
+    })
+}
+
+pub(crate) fn no_new_privileges() -> StepResult {
+    Ok(credentials::set_no_new_privs()?)
+}
+
+pub(crate) fn drop_bounding(keep: CapabilitySet) -> StepResult {
+    Ok(credentials::drop_bounding(keep)?)
+}
+
+/// The permitted capabilities stay over the change, for the step that sets them.
+pub(crate) fn set_ids(uid: u32, gid: u32, groups: Option<&[u32]>) -> StepResult {
+    credentials::keep_capabilities(true)?;
+    let groups = groups.map_or(Setgroups::Skip, Setgroups::Set);
+    credentials::set_ids(uid, gid, groups).map_err(|error| {
+        let hint = (error.errno() == Errno::INVAL)
+            .then(|| format!("uid {uid}, gid {gid} or one of the groups is not in the maps of the user namespace"));
+        StepError { hint, ..StepError::from(error) }
+    })
+}
+
+pub(crate) fn set_capabilities(sets: &CapabilitySets) -> StepResult {
+    credentials::set_capabilities(sets.effective, sets.permitted, sets.inheritable)?;
+    credentials::keep_capabilities(false)?;
+    Ok(credentials::set_ambient(sets.ambient)?)
+}
+
+pub(crate) fn set_umask(mask: u32) -> StepResult {
+    rustix::process::umask(Mode::from_raw_mode(mask));
+    Ok(())
+}
+
+/// Enters the directory, and checks that it is one of this root: a descriptor of the host could lead elsewhere.
+pub(crate) fn change_directory(path: &Path) -> StepResult {
+    rustix::process::chdir(path).call(|| format!("chdir({path:?})"))?;
+    let cwd = rustix::process::getcwd(Vec::new()).call(|| "getcwd()")?;
+    if cwd.to_bytes().first() != Some(&b'/') {
+        return Err(StepError::new(format!("chdir({path:?}) led outside of the root: {cwd:?}")));
+    }
+    Ok(())
+}
+
+pub(crate) fn die_with_parent() -> StepResult {
+    Ok(credentials::die_with_parent()?)
+}

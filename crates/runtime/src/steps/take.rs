@@ -1,0 +1,58 @@
+//! Mounts of the host, copied while it is in sight.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use holm_mounts::{Detached, MountAttr};
+use holm_namespaces::{Kind, Namespace};
+use holm_plan::Slot;
+use holm_sys::{Errno, MountSetattr, mount_setattr};
+
+use crate::error::StepError;
+use crate::steps::{ChildBench, ParentBench, StepResult};
+
+/// By the parent, for a child that could not reach the path or may not idmap it.
+pub(crate) fn by_parent(
+    bench: &mut ParentBench<'_>,
+    slot: Slot,
+    path: &Path,
+    recursive: bool,
+    idmap: Option<bool>,
+) -> StepResult {
+    let mount = Detached::copy_of_path(path, recursive)?;
+    if let Some(recursive) = idmap {
+        let user = Namespace::of_process(bench.child()?, Kind::User).map_err(StepError::from)?;
+        idmap_mount(&mount, &user, path, recursive)?;
+    }
+    let fd: OwnedFd = mount.into_fd();
+    bench.taken.push((slot, fd));
+    Ok(())
+}
+
+/// By the child, as root would: before its mounts are severed, so that it is a peer or a slave of the host's.
+pub(crate) fn by_child(bench: &mut ChildBench, slot: Slot, path: &Path, recursive: bool) -> StepResult {
+    let mount = Detached::copy_of_path(path, recursive)?;
+    bench.taken.insert(slot, mount);
+    Ok(())
+}
+
+fn idmap_mount(mount: &Detached, user: &Namespace, path: &Path, recursive: bool) -> StepResult {
+    let change = MountSetattr {
+        set: MountAttr::IDMAP,
+        userns: Some(user.as_fd()),
+        recursive,
+        ..MountSetattr::default()
+    };
+    mount_setattr(mount.as_fd(), &change).map_err(|error| {
+        let hint = match error.errno() {
+            Errno::INVAL => Some(format!(
+                "the file system of {} cannot be idmapped (it needs support for it, and a mount that is not idmapped \
+                 already); leave the user namespace out, or use an image on another file system",
+                path.display()
+            )),
+            Errno::NOSYS => Some("idmapped mounts need Linux 5.12".to_owned()),
+            _ => None,
+        };
+        StepError { hint, ..StepError::from(error) }
+    })
+}

@@ -1,0 +1,60 @@
+//! What is wrong with a configuration, and where.
+
+use std::path::PathBuf;
+
+/// A bundle that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// It is not JSON, or not of the configuration's form.
+    #[error("{path} is not an OCI configuration")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// A value that the specification does not allow.
+    #[error("config.json: {field} is {value}")]
+    Invalid {
+        /// The JSON path.
+        field: String,
+        /// What stands there.
+        value: String,
+        /// What may stand there.
+        allowed: String,
+    },
+    /// A section that this version does not carry out; refused, as ignoring it would be worse.
+    #[error("config.json: {field} is not carried out by this version")]
+    Unsupported {
+        /// The JSON path.
+        field: String,
+    },
+}
+
+impl Error {
+    /// An invalid value.
+    #[allow(clippy::needless_pass_by_value, reason = "the values at hand are numbers and fresh strings")]
+    pub fn invalid(field: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => Some("a bundle is a directory with a config.json and a root file system".into()),
+            Self::Syntax { .. } => None,
+            Self::Invalid { allowed, .. } => Some(format!("allowed: {allowed}")),
+            Self::Unsupported { field } => Some(format!("take {field} out of config.json, or use another runtime for it")),
+        }
+    }
+}

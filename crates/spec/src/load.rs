@@ -1,0 +1,135 @@
+//! From a bundle to a checked [`Spec`].
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime as oci;
+
+use crate::{Error, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
+
+/// A configuration larger than this is not read: nobody writes one, and it would be held in memory whole.
+const LARGEST_CONFIG: u64 = 16 << 20;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The version of the specification that the configuration follows.
+    pub version: String,
+    /// The bundle's directory, absolute.
+    pub bundle: PathBuf,
+    /// The root.
+    pub root: RootFilesystem,
+    /// The mounts beyond the root, in order.
+    pub mounts: Vec<Mount>,
+    /// The process; a container can be created without one, but not started.
+    pub process: Option<Process>,
+    /// The hostname of a new UTS namespace.
+    pub hostname: Option<String>,
+    /// Its NIS domain name.
+    pub domainname: Option<String>,
+    /// The `linux` section.
+    pub linux: Linux,
+    /// Whether the runtime itself is the container's PID 1 ([`annotations::INIT`]).
+    pub init: bool,
+    /// All annotations.
+    pub annotations: HashMap<String, String>,
+}
+
+/// The root of the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootFilesystem {
+    /// The directory, absolute.
+    pub path: PathBuf,
+    /// Nothing can be written to it.
+    pub readonly: bool,
+    /// The layers that are stacked on `path`; without them `path` is the root itself.
+    pub overlay: Option<OverlayRoot>,
+}
+
+impl Spec {
+    /// Reads `config.json` in `bundle`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not a configuration, or has in it what the specification does not allow.
+    pub fn load(bundle: &Path) -> Result<Self, Error> {
+        let path = bundle.join("config.json");
+        let read_error = |cause| Error::Read { path: path.clone(), cause };
+        let bundle = std::path::absolute(bundle).map_err(read_error)?;
+        let mut text = Vec::new();
+        let file = File::open(&path).map_err(read_error)?;
+        file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
+        let config: oci::Spec =
+            serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path: path.clone(), cause })?;
+        Self::check(&config, &bundle)
+    }
+
+    /// Checks a configuration that is in memory; `bundle` is what relative paths are relative to.
+    ///
+    /// # Errors
+    ///
+    /// When it has in it what the specification does not allow.
+    pub fn check(config: &oci::Spec, bundle: &Path) -> Result<Self, Error> {
+        check_version(config.version())?;
+        unsupported::refuse(config)?;
+        let annotations = config.annotations().clone().unwrap_or_default();
+        let linux = Linux::check(config.linux().as_ref())?;
+        let mounts = config.mounts().iter().flatten().enumerate();
+        Ok(Self {
+            root: RootFilesystem::check(config.root().as_ref(), bundle, &annotations)?,
+            mounts: mounts.map(|(index, mount)| Mount::check(mount, index, bundle)).collect::<Result<_, _>>()?,
+            process: config.process().as_ref().map(Process::check).transpose()?,
+            hostname: name("hostname", config.hostname())?,
+            domainname: name("domainname", config.domainname())?,
+            init: annotations::init(&annotations)?,
+            version: config.version().clone(),
+            bundle: bundle.to_owned(),
+            linux,
+            annotations,
+        })
+    }
+}
+
+impl RootFilesystem {
+    fn check(
+        root: Option<&oci::Root>,
+        bundle: &Path,
+        annotations: &HashMap<String, String>,
+    ) -> Result<Self, Error> {
+        let root = root.ok_or_else(|| Error::invalid("root", "missing", "an object with the path of the root"))?;
+        if root.path().as_os_str().is_empty() {
+            return Err(Error::invalid("root.path", "empty", "the path of a directory"));
+        }
+        Ok(Self {
+            path: bundle.join(root.path()),
+            readonly: root.readonly().unwrap_or(false),
+            overlay: OverlayRoot::from_annotations(annotations)?,
+        })
+    }
+}
+
+/// Any 1.x version is compatible (runtime-spec, "Specification version").
+fn check_version(version: &str) -> Result<(), Error> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = version.splitn(3, '.');
+    let major = parts.next().unwrap_or_default();
+    let minor = parts.next().unwrap_or_default();
+    let patch = parts.next().unwrap_or_default().split(['-', '+']).next().unwrap_or_default();
+    if major == "1" && digits(minor) && digits(patch) {
+        return Ok(());
+    }
+    Err(Error::invalid("ociVersion", format!("{version:?}"), "1.x.y, as in semver 2.0.0"))
+}
+
+/// The kernel takes 64 bytes of a name (uts_namespaces(7)).
+fn name(field: &str, value: &Option<String>) -> Result<Option<String>, Error> {
+    match value {
+        Some(name) if name.len() > 64 || name.contains('\0') => {
+            Err(Error::invalid(field, format!("{name:?}"), "at most 64 bytes, none of them NUL"))
+        }
+        Some(name) if name.is_empty() => Ok(None),
+        other => Ok(other.clone()),
+    }
+}

@@ -1,0 +1,150 @@
+//! The options of a mount, from words to flags.
+
+use holm_mounts::{FsOption, MountAttr, Propagation};
+
+/// Attributes to set and to clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AttributeChange {
+    /// To set.
+    pub set: MountAttr,
+    /// To clear.
+    pub clear: MountAttr,
+}
+
+/// A change of propagation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PropagationChange {
+    /// To what.
+    pub propagation: Propagation,
+    /// For all mounts below as well.
+    pub recursive: bool,
+}
+
+/// What the words of `options` come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MountOptions {
+    /// `bind` (false) or `rbind` (true), when one was given.
+    pub bind: Option<bool>,
+    /// For this mount.
+    pub attributes: AttributeChange,
+    /// For this mount and all below it (`rro`, `rnosuid`, ...).
+    pub recursive: AttributeChange,
+    /// Propagation, in the order given.
+    pub propagation: Vec<PropagationChange>,
+    /// `idmap` (false) or `ridmap` (true).
+    pub idmap: Option<bool>,
+    /// What the file system itself is told.
+    pub data: Vec<FsOption>,
+    /// Words of runc and crun that this version does not carry out.
+    pub unsupported: Vec<String>,
+}
+
+impl MountOptions {
+    /// Reads the words; those that nobody knows are for the file system.
+    pub fn parse<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Self {
+        let mut options = Self::default();
+        words.into_iter().for_each(|word| options.take(word.as_ref()));
+        options
+    }
+
+    fn take(&mut self, word: &str) {
+        if let Some((set, mask)) = attribute(word) {
+            return self.attributes.apply(set, mask);
+        }
+        if let Some((set, mask)) = word.strip_prefix('r').and_then(attribute).filter(|_| word != "relatime") {
+            return self.recursive.apply(set, mask);
+        }
+        if let Some(change) = propagation(word) {
+            return self.propagation.push(change);
+        }
+        match word {
+            "bind" => self.bind = Some(self.bind.unwrap_or(false)),
+            "rbind" => self.bind = Some(true),
+            "idmap" => self.idmap = Some(self.idmap.unwrap_or(false)),
+            "ridmap" => self.idmap = Some(true),
+            "defaults" | "" | "norelatime" | "nostrictatime" => {}
+            "tmpcopyup" | "copy-symlink" | "src-nofollow" | "dest-nofollow" => self.unsupported.push(word.into()),
+            _ => self.data.push(match word.split_once('=') {
+                Some((key, value)) => FsOption::pair(key, value),
+                None => FsOption::flag(word),
+            }),
+        }
+    }
+}
+
+impl AttributeChange {
+    /// Makes the bits of `mask` those of `set`; a later word wins over an earlier.
+    fn apply(&mut self, set: MountAttr, mask: MountAttr) {
+        self.set = (self.set - mask) | set;
+        // The settings of the access time are one field, which is cleared whole whenever it changes.
+        let cleared = if mask == MountAttr::ATIME { mask } else { mask - set };
+        self.clear = (self.clear - mask) | cleared;
+    }
+
+    /// Whether there is anything to change.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.clear.is_empty()
+    }
+}
+
+/// The attribute of a word: its bits, and the mask of the field that they stand in.
+fn attribute(word: &str) -> Option<(MountAttr, MountAttr)> {
+    let flag = |attr| Some((attr, attr));
+    let cleared = |attr| Some((MountAttr::empty(), attr));
+    match word {
+        "ro" => flag(MountAttr::RDONLY),
+        "rw" => cleared(MountAttr::RDONLY),
+        "nosuid" => flag(MountAttr::NOSUID),
+        "suid" => cleared(MountAttr::NOSUID),
+        "nodev" => flag(MountAttr::NODEV),
+        "dev" => cleared(MountAttr::NODEV),
+        "noexec" => flag(MountAttr::NOEXEC),
+        "exec" => cleared(MountAttr::NOEXEC),
+        "nodiratime" => flag(MountAttr::NODIRATIME),
+        "diratime" => cleared(MountAttr::NODIRATIME),
+        "nosymfollow" => flag(MountAttr::NOSYMFOLLOW),
+        "symfollow" => cleared(MountAttr::NOSYMFOLLOW),
+        "noatime" => Some((MountAttr::NOATIME, MountAttr::ATIME)),
+        "strictatime" => Some((MountAttr::STRICTATIME, MountAttr::ATIME)),
+        "relatime" | "atime" => Some((MountAttr::empty(), MountAttr::ATIME)),
+        _ => None,
+    }
+}
+
+fn propagation(word: &str) -> Option<PropagationChange> {
+    if let Ok(propagation) = word.parse() {
+        return Some(PropagationChange { propagation, recursive: false });
+    }
+    let propagation = word.strip_prefix('r')?.parse().ok()?;
+    Some(PropagationChange { propagation, recursive: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_flags_and_the_rest_is_for_the_file_system() {
+        let options = MountOptions::parse(["nosuid", "ro", "rw", "mode=755", "newinstance", "rslave", "rbind"]);
+        assert_eq!(options.attributes.set, MountAttr::NOSUID);
+        assert_eq!(options.attributes.clear, MountAttr::RDONLY);
+        assert_eq!(options.data, [FsOption::pair("mode", "755"), FsOption::flag("newinstance")]);
+        assert_eq!(options.propagation, [PropagationChange { propagation: Propagation::Slave, recursive: true }]);
+        assert_eq!(options.bind, Some(true));
+    }
+
+    #[test]
+    fn recursive_forms_are_kept_apart() {
+        let options = MountOptions::parse(["rro", "rnosuid", "relatime", "ratime"]);
+        assert_eq!(options.recursive.set, MountAttr::RDONLY | MountAttr::NOSUID);
+        assert_eq!(options.recursive.clear, MountAttr::ATIME);
+        assert_eq!(options.attributes, AttributeChange { set: MountAttr::empty(), clear: MountAttr::ATIME });
+    }
+
+    #[test]
+    fn a_change_of_access_times_clears_the_whole_field() {
+        let options = MountOptions::parse(["noatime"]);
+        assert_eq!(options.attributes.set, MountAttr::NOATIME);
+        assert_eq!(options.attributes.clear, MountAttr::ATIME);
+    }
+}

@@ -1,0 +1,114 @@
+//! What is written of a container.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ProcessId;
+
+/// The status of a container, as the runtime-spec names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is being made.
+    Creating,
+    /// It is made, and its process waits.
+    Created,
+    /// Its process runs.
+    Running,
+    /// Its process has ended.
+    Stopped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+/// All that later calls have to know of a container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Its id.
+    pub id: String,
+    /// As last written; [`Record::status`] says what it is now.
+    pub status: Status,
+    /// Its process, once there is one.
+    pub process: Option<ProcessId>,
+    /// Its bundle.
+    pub bundle: PathBuf,
+    /// Its root, as the bundle has it.
+    pub rootfs: PathBuf,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// Who created it.
+    pub owner: u32,
+    /// The annotations of its configuration.
+    pub annotations: HashMap<String, String>,
+    /// Its cgroup, where it has one of its own.
+    pub cgroup: Option<holm_cgroups::Record>,
+    /// The version of the specification that its configuration follows.
+    pub oci_version: String,
+}
+
+impl Record {
+    /// The status now: what was written, unless its process has ended since.
+    pub fn status(&self) -> Status {
+        match (self.status, self.process) {
+            (Status::Created | Status::Running, Some(process)) if process.is_alive() => self.status,
+            (Status::Creating, None) => Status::Creating,
+            (Status::Creating, Some(process)) if process.is_alive() => Status::Creating,
+            _ => Status::Stopped,
+        }
+    }
+
+    /// The state, as the runtime-spec has it.
+    pub fn state(&self) -> State {
+        let status = self.status();
+        let alive = self.process.filter(|_| status != Status::Stopped);
+        State {
+            oci_version: self.oci_version.clone(),
+            id: self.id.clone(),
+            status,
+            pid: alive.map(|process| process.pid).unwrap_or_default(),
+            bundle: self.bundle.clone(),
+            rootfs: self.rootfs.clone(),
+            created: self.created.clone(),
+            owner: self.owner,
+            annotations: self.annotations.clone(),
+        }
+    }
+}
+
+/// The state of a container (runtime-spec, "State"), with what runc adds to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The version of the specification.
+    pub oci_version: String,
+    /// The container's id.
+    pub id: String,
+    /// Its process, as this PID namespace sees it; 0 when it has stopped.
+    pub pid: i32,
+    /// What it does.
+    pub status: Status,
+    /// Its bundle.
+    pub bundle: PathBuf,
+    /// Its root.
+    pub rootfs: PathBuf,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// The annotations of its configuration.
+    #[serde(default, skip_serializing_if = "HashMap::is_empty")]
+    pub annotations: HashMap<String, String>,
+    /// The uid of who created it.
+    pub owner: u32,
+}
