@@ -1,5 +1,7 @@
 //! close_range(2): whole ranges of file descriptors.
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 use crate::{Error, Result};
 
 const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
@@ -14,6 +16,32 @@ pub fn set_close_on_exec_from(first: u32) -> Result<()> {
     // SAFETY: with CLOSE_RANGE_CLOEXEC no descriptor is closed, so none that somebody owns becomes invalid.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
     check(result, || format!("close_range({first}, ~0U, CLOSE_RANGE_CLOEXEC)"))
+}
+
+/// Closes every descriptor but the standard streams and `keep`, as close_range(2) (Linux 5.9).
+///
+/// For a process that was just cloned and will never return to the code that it was copied in: the descriptors of
+/// that code (locks, the other ends of sockets) are open here too, and nobody will ever close or use them. In any other
+/// process owners of descriptors would be left with numbers that are closed, or stand for something else.
+///
+/// # Errors
+///
+/// `ENOSYS` before Linux 5.9.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    kept.sort_unstable();
+    let mut next = 3;
+    for fd in kept.into_iter().filter(|fd| *fd > 2).chain([u32::MAX]) {
+        if next < fd {
+            let last = if fd == u32::MAX { fd } else { fd - 1 };
+            // SAFETY: closing has no memory effects. The owners of what is closed live in stack frames that this
+            // process never returns to, as the documentation asks of the caller.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, next, last, 0) };
+            check(result, || format!("close_range({next}, {last}, 0)"))?;
+        }
+        next = fd.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// Closes the standard streams. Nobody owns them in Rust's sense: what the standard library writes to them afterwards

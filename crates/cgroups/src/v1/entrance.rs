@@ -1,6 +1,6 @@
 //! Entering the groups of version 1 oneself, without the wait of `cgroup.procs`.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use holm_sys as sys;
 use rustix::fs::OFlags;
@@ -39,6 +39,11 @@ impl Entrance {
     /// The failed write(2): `ENOSPC` for a cpuset without CPUs, `ENODEV` when the group is gone.
     pub fn enter(&self) -> sys::Result<()> {
         self.tasks.iter().try_for_each(|(file, path)| file::write_to(file.as_fd(), path, "0"))
+    }
+
+    /// The descriptors that are held open, for a process that closes all others.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.tasks.iter().map(|(file, _)| file.as_fd())
     }
 
     /// True when there is nothing to enter: the group has no v1 hierarchy.

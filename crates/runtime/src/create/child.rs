@@ -1,13 +1,12 @@
 //! The child, from its first instruction to its last before the command's.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use holm_mounts::{Detached, Root, is_procfs};
 use holm_plan::{Phase, Step};
 use holm_sys::{Context, exit_now};
 use rustix::net::{SocketFlags, accept_with};
-use std::os::fd::AsFd;
 
 use crate::command::Prepared;
 use crate::create::ChildOrders;
@@ -19,7 +18,7 @@ use crate::{command, init};
 /// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
 /// or it ends. Whatever it was copied from is not its own: nothing of that is dropped or run.
 pub(crate) fn run(orders: ChildOrders<'_>, channel: Channel) -> ! {
-    match make(orders, &channel) {
+    match close_others(&orders, &channel).and_then(|()| make(orders, &channel)) {
         Ok(made) => command_or_init(made, channel),
         Err(failure) => {
             // When nobody listens any more there is nobody to tell.
@@ -27,6 +26,14 @@ pub(crate) fn run(orders: ChildOrders<'_>, channel: Channel) -> ! {
             exit_now(crate::error::STATUS_FAILED)
         }
     }
+}
+
+/// The parent's locks, and its end of the channel, are open here too: held on to, they would keep others waiting, and the
+/// parent's end would not be noticed.
+fn close_others(orders: &ChildOrders<'_>, channel: &Channel) -> Result<(), Failure> {
+    let mut keep = orders.descriptors();
+    keep.push(channel.as_fd());
+    holm_sys::close_all_but(&keep).map_err(|error| other("close the parent's descriptors", error))
 }
 
 /// A container that is made.
@@ -117,7 +124,7 @@ fn command_or_init(made: Made, channel: Channel) -> ! {
         None => channel,
         Some(listener) => {
             drop(channel);
-            match wait_for_start(listener) {
+            match wait_for_start(&listener) {
                 Ok(connection) => connection,
                 Err(_) => exit_now(crate::error::STATUS_FAILED),
             }
@@ -135,9 +142,9 @@ fn command_or_init(made: Made, channel: Channel) -> ! {
 }
 
 /// Takes one connection on the start socket. Who can reach it is the owner of the run directory.
-fn wait_for_start(listener: OwnedFd) -> holm_sys::Result<Channel> {
+fn wait_for_start(listener: &OwnedFd) -> holm_sys::Result<Channel> {
     loop {
-        match accept_with(&listener, SocketFlags::CLOEXEC) {
+        match accept_with(listener, SocketFlags::CLOEXEC) {
             Err(rustix::io::Errno::INTR) => {}
             result => return result.map(Channel::from_fd).call(|| "accept4(start socket)"),
         }

@@ -81,11 +81,6 @@ impl Channel {
         Self { socket }
     }
 
-    /// The socket.
-    pub(crate) fn into_fd(self) -> OwnedFd {
-        self.socket
-    }
-
     /// Sends a message and descriptors.
     pub(crate) fn send(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
         let text = serde_json::to_vec(message).map_err(|_| Error::new("sendmsg()", Errno::INVAL))?;

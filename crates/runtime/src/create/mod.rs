@@ -5,7 +5,7 @@ pub(crate) mod child;
 pub(crate) mod handshake;
 pub(crate) mod parent;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use holm_cgroups::Entrance;
 use holm_plan::{Command, Phase, Step};
@@ -28,4 +28,13 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) console_socket: Option<OwnedFd>,
     /// On what the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<OwnedFd>,
+}
+
+impl ChildOrders<'_> {
+    /// All of its descriptors.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let single = [&self.target, &self.console_socket, &self.start];
+        let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
+        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).collect()
+    }
 }
