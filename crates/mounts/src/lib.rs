@@ -15,7 +15,7 @@ mod root;
 pub use detached::{Detached, FsOption, set_attributes, set_propagation};
 pub use holm_sys::MountAttr;
 pub use mountinfo::{MountEntry, parse_mountinfo, unescape};
-pub use overlay::{Overlay, UPPER_DIRECTORY, WORK_DIRECTORY};
+pub use overlay::Scratch;
 pub use pivot::pivot_into;
 pub use propagation::Propagation;
 pub use root::{Root, is_directory, is_null_device, is_procfs};

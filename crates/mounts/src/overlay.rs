@@ -1,10 +1,10 @@
-//! A writable overlay whose upper layer is a tmpfs of its own.
+//! Writable overlays whose upper layers are in a tmpfs of their own.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use holm_sys::{Context, Errno, Error, Result};
-use rustix::fs::{Mode, mkdirat};
+use rustix::fs::{self, Mode, OFlags, mkdirat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount,
     fsopen,
@@ -12,85 +12,116 @@ use rustix::mount::{
 
 use crate::{Detached, FsOption, Root};
 
-/// Where the upper layer is in its tmpfs.
-pub const UPPER_DIRECTORY: &str = "upper";
-/// Where overlayfs keeps its work in progress.
-pub const WORK_DIRECTORY: &str = "work";
+/// What an unmapped id shows as (user_namespaces(7); /proc/sys/fs/overflowuid).
+const OVERFLOW_ID: u32 = 65534;
 
-/// An overlay to be made.
-#[derive(Debug, Clone, Copy)]
-pub struct Overlay<'a> {
-    /// The lower layers, the topmost first; at least one.
-    pub lower: &'a [PathBuf],
-    /// The size of the tmpfs that takes what is written, as tmpfs(5) has it; half of the memory when not said.
-    pub size: Option<&'a str>,
+/// The tmpfs that takes what is written to overlays: all of them together are bounded by its size.
+#[derive(Debug)]
+pub struct Scratch {
+    tmpfs: Detached,
+    layers: u32,
 }
 
-impl Overlay<'_> {
-    /// Makes the overlay. The tmpfs is mounted on `scratch` (it must be in this mount namespace for overlayfs to
-    /// take it, up to Linux 6.14), where the caller may cover or unmount it afterwards.
+impl Scratch {
+    /// Mounts the tmpfs on `place`: overlayfs takes an upper layer only from a mount of this mount namespace (up to
+    /// Linux 6.14). `size` is as tmpfs(5) has it; half of the memory when not said.
     ///
     /// # Errors
     ///
-    /// `ENOENT` for a lower layer that is not there; `EPERM` in a user namespace before Linux 5.11.
-    pub fn mount(&self, scratch: &Root) -> Result<Detached> {
-        let upper = self.upper_layer(scratch)?;
-        let base = format!("/proc/self/fd/{}", upper.as_fd().as_raw_fd());
-        // `userxattr` is needed in a user namespace and harmless outside; layers are marked for it. Linux 5.11.
-        match self.assemble(&base, true) {
-            Err(error) if error.errno() == Errno::INVAL => self.assemble(&base, false),
-            result => result,
-        }
-    }
-
-    fn upper_layer(&self, scratch: &Root) -> Result<Detached> {
+    /// `EINVAL` for a size that is none; `EPERM` without `CAP_SYS_ADMIN`.
+    pub fn mount(place: &Root, size: Option<&str>) -> Result<Self> {
         let mut options = vec![FsOption::pair("mode", "0755")];
-        options.extend(self.size.map(|size| FsOption::pair("size", size)));
-        let tmpfs = Detached::filesystem("tmpfs", Some("tmpfs"), &options)?;
-        tmpfs.attach(scratch.as_fd())?;
-        for name in [UPPER_DIRECTORY, WORK_DIRECTORY] {
-            mkdirat(&tmpfs, name, Mode::from_raw_mode(0o755)).call(|| format!("mkdirat({name:?})"))?;
-        }
-        Ok(tmpfs)
+        options.extend(size.map(|size| FsOption::pair("size", size)));
+        let tmpfs = Detached::filesystem("tmpfs", Some("scratch"), &options)?;
+        tmpfs.attach(place.as_fd())?;
+        Ok(Self { tmpfs, layers: 0 })
     }
 
-    fn assemble(&self, base: &str, userxattr: bool) -> Result<Detached> {
+    /// Makes a directory in the tmpfs, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` when there is one of this name; `ENOSPC` when the tmpfs is full.
+    pub fn directory(&self, name: &str) -> Result<OwnedFd> {
+        mkdirat(&self.tmpfs, name, Mode::from_raw_mode(0o755)).call(|| format!("mkdirat(scratch, {name:?})"))?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::openat(&self.tmpfs, name, flags, Mode::empty()).call(|| format!("openat(scratch, {name:?}, O_PATH)"))
+    }
+
+    /// A writable overlay of `lower`, the topmost first.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` for a lower layer that is not there; `EINVAL` for one that has locked mounts below it (in a user
+    /// namespace); `EPERM` in a user namespace before Linux 5.11.
+    pub fn overlay(&mut self, lower: &[PathBuf]) -> Result<Detached> {
+        self.layers += 1;
+        // `userxattr` is needed in a user namespace and harmless outside; unpacked layers are marked for it. Linux 5.11.
+        let first = match self.assemble(lower, true) {
+            Err(error) if error.errno() == Errno::INVAL => error,
+            result => return result,
+        };
+        self.layers += 1;
+        self.assemble(lower, false).map_err(|_| first)
+    }
+
+    /// The root of an overlay has the mode and the owner of its upper layer, so that gets those of the topmost lower.
+    fn upper_layer(&self, lower: &[PathBuf]) -> Result<OwnedFd> {
+        let upper = self.directory(&format!("upper{}", self.layers))?;
+        let Some(top) = lower.first() else { return Ok(upper) };
+        let stat = fs::stat(top).call(|| format!("stat({top:?})"))?;
+        let path = fd_path(&upper);
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+        fs::chmod(&path, mode).call(|| format!("chmod(scratch, {:o})", mode.bits()))?;
+        // An owner whom this user namespace does not map shows as the overflow id: the writable layer is the caller's then.
+        if stat.st_uid != OVERFLOW_ID && stat.st_gid != OVERFLOW_ID && (stat.st_uid, stat.st_gid) != (0, 0) {
+            let (uid, gid) = (fs::Uid::from_raw(stat.st_uid), fs::Gid::from_raw(stat.st_gid));
+            fs::chown(&path, Some(uid), Some(gid)).call(|| format!("chown(scratch, {}, {})", stat.st_uid, stat.st_gid))?;
+        }
+        Ok(upper)
+    }
+
+    fn assemble(&self, lower: &[PathBuf], userxattr: bool) -> Result<Detached> {
+        let upper = self.upper_layer(lower)?;
+        let work = self.directory(&format!("work{}", self.layers))?;
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).call(|| "fsopen(\"overlay\")")?;
         let set = |key: &str, value: &str| {
             fsconfig_set_string(&context, key, value)
                 .call(|| format!("fsconfig(overlay, FSCONFIG_SET_STRING, {key:?}, {value:?})"))
         };
         set("source", "overlay")?;
-        self.set_lower(&set)?;
-        set("upperdir", &format!("{base}/{UPPER_DIRECTORY}"))?;
-        set("workdir", &format!("{base}/{WORK_DIRECTORY}"))?;
+        set_lower(lower, &set)?;
+        set("upperdir", &fd_path(&upper))?;
+        set("workdir", &fd_path(&work))?;
         if userxattr {
             fsconfig_set_flag(&context, "userxattr").call(|| "fsconfig(overlay, FSCONFIG_SET_FLAG, userxattr)")?;
         }
         // Nothing that is written here outlives the mount, so nothing needs to reach the disk. Linux 5.10.
         fsconfig_set_flag(&context, "volatile").call(|| "fsconfig(overlay, FSCONFIG_SET_FLAG, volatile)")?;
-        fsconfig_create(&context).call(|| "fsconfig(overlay, FSCONFIG_CMD_CREATE)")?;
+        fsconfig_create(&context).call(|| format!("fsconfig(overlay over {lower:?}, FSCONFIG_CMD_CREATE)"))?;
         let fd = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
             .call(|| "fsmount(overlay)")?;
         Ok(Detached::from_fd(fd))
     }
+}
 
-    /// Layer by layer with `lowerdir+` (Linux 6.8), or all in one string, in which `:` and `\` are escaped.
-    fn set_lower(&self, set: &impl Fn(&str, &str) -> Result<()>) -> Result<()> {
-        let layers = self.lower.iter().map(|path| text(path)).collect::<Result<Vec<_>>>()?;
-        let mut layers = layers.into_iter().enumerate();
-        while let Some((index, layer)) = layers.next() {
-            match set("lowerdir+", layer) {
-                Err(error) if index == 0 && error.errno() == Errno::INVAL => {
-                    let all = std::iter::once(layer).chain(layers.map(|(_, layer)| layer));
-                    let joined = all.map(escape).collect::<Vec<_>>().join(":");
-                    return set("lowerdir", &joined);
-                }
-                result => result?,
+/// Layer by layer with `lowerdir+` (Linux 6.8), or all in one string, in which `:` and `\` are escaped.
+fn set_lower(lower: &[PathBuf], set: &impl Fn(&str, &str) -> Result<()>) -> Result<()> {
+    let layers = lower.iter().map(|path| text(path)).collect::<Result<Vec<_>>>()?;
+    for (index, layer) in layers.iter().enumerate() {
+        match set("lowerdir+", layer) {
+            Err(error) if index == 0 && error.errno() == Errno::INVAL => {
+                let joined = layers.iter().map(|layer| escape(layer)).collect::<Vec<_>>().join(":");
+                return set("lowerdir", &joined);
             }
+            result => result?,
         }
-        Ok(())
     }
+    Ok(())
+}
+
+fn fd_path(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
 fn text(path: &Path) -> Result<&str> {

@@ -81,6 +81,7 @@ impl Step {
             Self::MakeRoot { path, source, change } => {
                 write!(f, "make the root on {} from {source}{change}", path.display())
             }
+            Self::MountOverlay { path, change } => write!(f, "overlay {} of the host{change}", path.display()),
             Self::MountFilesystem { destination, fstype, options, change, .. } => {
                 write!(f, "mount {fstype} on {}", destination.display())?;
                 for option in options {
@@ -146,6 +147,7 @@ impl fmt::Display for RootSource {
                 f.write_str("an overlay over")?;
                 lower.iter().try_for_each(|layer| write!(f, " {}", layer.display()))
             }
+            Self::Empty { .. } => f.write_str("an empty directory"),
             Self::TakenLayers { lower, .. } => write!(f, "an overlay over mounts {lower:?}"),
         }
     }
@@ -154,12 +156,13 @@ impl fmt::Display for RootSource {
 impl fmt::Display for MountChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |f: &mut fmt::Formatter<'_>, sign: &str, set: MountAttr| {
-            set.iter_names().try_for_each(|(name, _)| write!(f, " {sign}{}", name.to_lowercase()))
+            set.iter_names().try_for_each(|(name, _)| write!(f, " {sign}{}", name.to_lowercase().replace('_', "")))
         };
         names(f, "+", self.set)?;
-        names(f, "-", self.clear)?;
+        // The access times are one field: what is cleared of it is not worth a word.
+        names(f, "-", self.clear - MountAttr::ATIME)?;
         names(f, "+r:", self.set_recursive)?;
-        names(f, "-r:", self.clear_recursive)?;
+        names(f, "-r:", self.clear_recursive - MountAttr::ATIME)?;
         self.propagation.iter().try_for_each(|step| {
             write!(f, " {}{}", if step.recursive { "r" } else { "" }, step.propagation)
         })

@@ -14,6 +14,7 @@ pub(crate) fn decide(draft: &mut Draft<'_>) -> Result<(), Error> {
     let source = root_source(draft);
     draft.root.push(Step::SeverMounts);
     draft.root.push(make_root(draft, source));
+    parts(draft);
     mounts(draft)?;
     devices::decide(draft);
     finish(draft);
@@ -38,9 +39,20 @@ fn root_source(draft: &mut Draft<'_>) -> RootSource {
     let root = &draft.spec.root;
     match &root.overlay {
         None => RootSource::Directory { slot: draft.take_mount(&root.path, true, None) },
+        Some(overlay) if overlay.lower.is_empty() => RootSource::Empty { size: overlay.size.clone() },
         Some(overlay) if idmapped_layers(draft) => taken_layers(draft, overlay),
         Some(overlay) => RootSource::Layers { lower: overlay.lower.clone(), size: overlay.size.clone() },
     }
+}
+
+/// What a root without layers has in it.
+fn parts(draft: &mut Draft<'_>) {
+    let Some(overlay) = &draft.spec.root.overlay else { return };
+    let change = MountChange { set: MountAttr::NODEV, ..MountChange::default() };
+    let mount = |path: &PathBuf| Step::MountOverlay { path: path.clone(), change: change.clone() };
+    let link = |(path, target): &(PathBuf, PathBuf)| Step::MakeSymlink { path: path.clone(), target: target.clone() };
+    draft.root.extend(overlay.parts.iter().map(mount));
+    draft.root.extend(overlay.links.iter().map(link));
 }
 
 /// The layers of an image have the ids of the image. In a user namespace that root made, they are idmapped instead of

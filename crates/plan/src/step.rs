@@ -77,6 +77,11 @@ pub enum RootSource {
         /// The size of the writable layer.
         size: Option<String>,
     },
+    /// An empty directory, writable, for parts that are overlays of their own.
+    Empty {
+        /// The size of all that is written.
+        size: Option<String>,
+    },
     /// An overlay of layers that were taken earlier, idmapped.
     TakenLayers {
         /// The topmost first.
@@ -186,6 +191,13 @@ pub enum Step {
         /// What it is made of.
         source: RootSource,
         /// The root's attributes and propagation.
+        change: MountChange,
+    },
+    /// A directory of the host, copy-on-write, at its own place in the root.
+    MountOverlay {
+        /// Where it is on the host and in the root.
+        path: PathBuf,
+        /// Its attributes and propagation.
         change: MountChange,
     },
     /// A new instance of a file system is mounted.

@@ -18,8 +18,16 @@ pub const OVERLAY: &str = "holm.rootfs.overlay";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverlayRoot {
-    /// The layers, the topmost first; absolute paths.
+    /// The layers, the topmost first; absolute paths. Without one the root itself is empty, and has the parts alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lower: Vec<PathBuf>,
+    /// Directories of the host that are overlays of their own, each at its own place in the root, all over the one
+    /// tmpfs: in a user namespace a directory that has mounts below it can be no layer, but its other children can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PathBuf>,
+    /// Symbolic links in a root of parts: where, and to what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<(PathBuf, PathBuf)>,
     /// The size of the tmpfs, as tmpfs(5) has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
@@ -37,8 +45,9 @@ impl OverlayRoot {
         let field = format!("annotations[{OVERLAY:?}]");
         let overlay: Self = serde_json::from_str(text)
             .map_err(|cause| Error::invalid(&field, cause, "{\"lower\": [paths], \"size\": \"1g\"}"))?;
-        if overlay.lower.is_empty() || overlay.lower.iter().any(|path| !path.is_absolute()) {
-            return Err(Error::invalid(field, format!("{:?}", overlay.lower), "one absolute path or more"));
+        let mut paths = overlay.lower.iter().chain(&overlay.parts).chain(overlay.links.iter().map(|(path, _)| path));
+        if paths.any(|path| !path.is_absolute()) || overlay.lower.is_empty() == overlay.parts.is_empty() {
+            return Err(Error::invalid(field, text, "absolute paths, in either lower or parts"));
         }
         Ok(Some(overlay))
     }

@@ -9,11 +9,11 @@ mod paths;
 mod process;
 mod system;
 
-pub(crate) use capabilities::{available, sets};
+pub(crate) use capabilities::sets;
 pub(crate) use mounts::{bind_tree, filesystem};
 pub(crate) use environment::{merge, with_variables};
 pub use namespaces::{Choice, Namespaces};
-pub(crate) use process::{command, is_interactive_shell};
+pub(crate) use process::{command, console_size, is_interactive_shell};
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -29,7 +29,7 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Process> {
     Ok(process)
 }
 
-fn console_size((rows, columns): (u16, u16)) -> Size {
+pub(crate) fn console_size((rows, columns): (u16, u16)) -> Size {
     let mut size = Size::default();
     size.set_height(rows.into()).set_width(columns.into());
     size

@@ -1,6 +1,6 @@
 //! The user's own terminal.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, Once, PoisonError};
 
 use rustix::stdio::{stderr, stdin, stdout};
@@ -56,6 +56,6 @@ fn restore_on_panic() {
 
 /// The size of the user's terminal, wherever it is.
 pub(crate) fn window_size() -> Option<Winsize> {
-    let streams: [BorrowedFd<'_>; 3] = [stdin().as_fd(), stdout().as_fd(), stderr().as_fd()];
+    let streams = [stdin(), stdout(), stderr()];
     streams.into_iter().filter(|stream| isatty(stream)).find_map(|stream| tcgetwinsize(stream).ok())
 }

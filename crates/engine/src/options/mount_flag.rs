@@ -38,7 +38,7 @@ pub fn parse_mount(text: &str) -> Result<RequestedMount, Invalid> {
     let target = destination(target)?;
     let kind = common.kind.as_deref().ok_or_else(|| missing("type="))?;
     if kind == "bind" {
-        let source = common.source.filter(|source| !source.is_empty()).ok_or_else(|| missing("src="))?;
+        let source = common.source.filter(|source| !source.as_os_str().is_empty()).ok_or_else(|| missing("src="))?;
         let options = bind_options(common.readonly, &rest)?;
         return Ok(RequestedMount { destination: target, kind: MountKind::Bind(source), options });
     }

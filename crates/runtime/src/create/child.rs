@@ -81,6 +81,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: if joins { Some(Root::open(std::path::Path::new("/"))?) } else { None },
+        scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),

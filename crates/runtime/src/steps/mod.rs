@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
-use holm_mounts::{Detached, Root};
+use holm_mounts::{Detached, Root, Scratch};
 use holm_plan::{Slot, Step};
 use rustix::process::Pid;
 
@@ -67,6 +67,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// What takes the writes to overlays.
+    pub(crate) scratch: Option<Scratch>,
     /// The terminal's other side.
     pub(crate) terminal: Option<OwnedFd>,
     /// Whether the terminal becomes this process's, or that of the program under its init.
@@ -99,6 +101,7 @@ impl ChildBench {
             Step::TakeMount { slot, path, recursive, .. } => take::by_child(self, *slot, path, *recursive),
             Step::SeverMounts => root::sever(),
             Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks } => {
                 let filesystem = mounts::Filesystem { fstype, source: source.as_deref(), options };
                 mounts::filesystem(self, &filesystem, &mounts::Place { destination, symlinks: *symlinks, change })
@@ -131,6 +134,11 @@ impl ChildBench {
             Step::DieWithParent => privileges::die_with_parent(),
             other => Err(misplaced(other)),
         }
+    }
+
+    /// What takes the writes to overlays.
+    pub(crate) fn scratch(&mut self) -> Result<&mut Scratch, StepError> {
+        self.scratch.as_mut().ok_or_else(|| StepError::new("there is no scratch space yet"))
     }
 
     /// The root that the mounts go into.

@@ -1,12 +1,12 @@
 //! The container's root.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, Overlay, Propagation, Root, pivot_into, set_propagation};
+use holm_mounts::{Detached, Propagation, Root, Scratch, pivot_into, set_propagation};
 use holm_plan::{MountChange, RootSource, Slot};
-use holm_sys::{Context, Errno};
-use rustix::fs::{Mode, mkdirat};
+use holm_sys::Errno;
+use rustix::fs::Mode;
 
 use crate::error::StepError;
 use crate::steps::{ChildBench, StepResult, mounts};
@@ -21,22 +21,34 @@ pub(crate) fn sever() -> StepResult {
 pub(crate) fn make(bench: &mut ChildBench, path: &Path, source: &RootSource, change: &MountChange) -> StepResult {
     let place = Root::open(path).map_err(|error| missing(path, error))?;
     let root = match source {
-        RootSource::Directory { slot } => {
-            let mount = mounts::taken(bench, *slot)?;
-            mount.attach(place.as_fd())?;
-            mount
-        }
-        RootSource::Layers { lower, size } => overlay(lower, size.as_deref(), &place)?,
+        RootSource::Directory { slot } => mounts::taken(bench, *slot)?,
+        RootSource::Layers { lower, size } => scratch(bench, &place, size.as_deref())?.overlay(lower)?,
         RootSource::TakenLayers { lower, size } => {
-            // The scratch tmpfs is over `place` by the time that the layers are attached, in a directory each.
-            let scratch = scratch_for_layers(&place, lower.len())?;
-            let lower = attach_layers(bench, lower, &scratch)?;
-            overlay(&lower, size.as_deref(), &place)?
+            scratch(bench, &place, size.as_deref())?;
+            let lower = attach_layers(bench, lower)?;
+            bench.scratch()?.overlay(&lower)?
+        }
+        RootSource::Empty { size } => {
+            let directory = scratch(bench, &place, size.as_deref())?.directory("root")?;
+            Detached::copy_of(directory.as_fd(), false)?
         }
     };
+    root.attach(place.as_fd())?;
     mounts::apply(root.as_fd(), change)?;
     bench.root = Some(Root::new(root.into_fd()));
     Ok(())
+}
+
+/// A directory of the host, copy-on-write, at its own place.
+pub(crate) fn overlay(bench: &mut ChildBench, path: &Path, change: &MountChange) -> StepResult {
+    let overlay = bench.scratch()?.overlay(&[path.to_owned()])?;
+    let target = bench.root()?.make_directories(path, Mode::from_raw_mode(0o755))?;
+    overlay.attach(target.as_fd())?;
+    mounts::apply(overlay.as_fd(), change)
+}
+
+fn scratch<'a>(bench: &'a mut ChildBench, place: &Root, size: Option<&str>) -> Result<&'a mut Scratch, StepError> {
+    Ok(bench.scratch.insert(Scratch::mount(place, size)?))
 }
 
 fn missing(path: &Path, error: holm_sys::Error) -> StepError {
@@ -48,27 +60,11 @@ fn missing(path: &Path, error: holm_sys::Error) -> StepError {
     StepError { hint, ..StepError::from(error) }
 }
 
-fn overlay(lower: &[PathBuf], size: Option<&str>, place: &Root) -> Result<Detached, StepError> {
-    let overlay = Overlay { lower, size }.mount(place)?;
-    overlay.attach(place.as_fd())?;
-    Ok(overlay)
-}
-
-/// A small tmpfs with a directory for each layer: an idmapped mount has to be somewhere for overlayfs to find it.
-fn scratch_for_layers(place: &Root, count: usize) -> Result<Root, StepError> {
-    let tmpfs = Detached::filesystem("tmpfs", Some("layers"), &[])?;
-    tmpfs.attach(place.as_fd())?;
-    for index in 0..count {
-        mkdirat(&tmpfs, index.to_string(), Mode::from_raw_mode(0o700)).call(|| format!("mkdirat({index})"))?;
-    }
-    let fd: OwnedFd = tmpfs.into_fd();
-    Ok(Root::new(fd))
-}
-
-fn attach_layers(bench: &mut ChildBench, slots: &[Slot], scratch: &Root) -> Result<Vec<PathBuf>, StepError> {
+/// An idmapped mount has to be somewhere in this namespace for overlayfs to take it as a layer.
+fn attach_layers(bench: &mut ChildBench, slots: &[Slot]) -> Result<Vec<PathBuf>, StepError> {
     let mut paths = Vec::with_capacity(slots.len());
     for (index, slot) in slots.iter().enumerate() {
-        let place = scratch.resolve(Path::new(&index.to_string()))?;
+        let place = bench.scratch()?.directory(&format!("lower{index}"))?;
         let layer = mounts::taken(bench, *slot)?;
         layer.attach(place.as_fd())?;
         paths.push(mounts::keep_open(bench, layer));

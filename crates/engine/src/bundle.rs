@@ -1,0 +1,165 @@
+//! The bundle of a container: its root, its configuration, and the files that it refers to.
+
+use std::path::PathBuf;
+
+use holm_spec::annotations;
+use oci_spec::runtime::Spec;
+
+use crate::config::{self, Blueprint, GivenFile, Identity, Namespaces, PreparedRoot};
+use crate::container::Held;
+use crate::files::{self, Names};
+use crate::foreground::window_size;
+use crate::options::{HostName, RunOptions, RuntimeChoice, SignalNumber};
+use crate::userns::{self, IdFacts, UserNamespace};
+use crate::{Because, Engine, Error, Listener, Result, idfacts, identity, launcher, rootfs};
+
+/// A bundle that a runtime can take.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    /// Its directory.
+    pub(crate) path: PathBuf,
+    /// The program and its arguments.
+    pub(crate) command: Vec<String>,
+    /// The container has a terminal of its own.
+    pub(crate) terminal: bool,
+    /// What is typed goes there.
+    pub(crate) interactive: bool,
+    /// The signal that asks the command to end.
+    pub(crate) stop_signal: SignalNumber,
+}
+
+/// What is found out before the configuration is made.
+struct Findings {
+    namespace: UserNamespace,
+    namespaces: Namespaces,
+    root: PreparedRoot,
+    identity: Identity,
+    files: Vec<GivenFile>,
+}
+
+/// Makes the bundle in the directory that is held for the container.
+///
+/// # Errors
+///
+/// When something that was asked for is not there or not allowed.
+pub(crate) fn prepare(engine: &Engine, options: &RunOptions, held: &Held, listener: &mut dyn Listener) -> Result<Bundle> {
+    let path = held.bundle();
+    std::fs::create_dir_all(path.join("rootfs")).because(|| format!("cannot make the bundle {}", path.display()))?;
+    let findings = find_out(engine, options, held, listener)?;
+    let mut blueprint = blueprint(engine, options, held, &findings);
+    let command = config::command(&blueprint)?;
+    let terminal = wants_terminal(options, engine.caller.on_terminal, &command);
+    blueprint.terminal = terminal.then(|| window_size().map_or((0, 0), |size| (size.ws_row, size.ws_col)));
+    let mut spec = config::build(&blueprint)?;
+    if let RuntimeChoice::Other(_) = options.runtime {
+        for_other_runtime(&mut spec, &blueprint, &path, listener)?;
+    }
+    let text = serde_json::to_vec(&spec).because(|| "cannot write the configuration down")?;
+    let file = path.join("config.json");
+    std::fs::write(&file, text).because(|| format!("cannot write {}", file.display()))?;
+    Ok(Bundle {
+        path,
+        command,
+        terminal,
+        interactive: options.streams.interactive.unwrap_or(options.streams.terminal.is_none()),
+        stop_signal: stop_signal(options, &findings.root)?,
+    })
+}
+
+fn find_out(engine: &Engine, options: &RunOptions, held: &Held, listener: &mut dyn Listener) -> Result<Findings> {
+    let caller = &engine.caller;
+    let facts = || idfacts::probe(caller);
+    let needed = userns::needs_ranges(&options.namespaces, caller.uid);
+    let known: IdFacts = if needed { facts() } else { idfacts::known(caller) };
+    let decision = userns::decide(&options.namespaces, options.process.user.as_ref(), held.name(), &known)?;
+    decision.note.iter().for_each(|note| listener.note(note));
+    let namespace = decision.namespace;
+    let pid_of = |name: &_| engine.pid_of(name);
+    let namespaces = Namespaces::resolve(&options.namespaces, &namespace, &pid_of)?;
+    let said = !options.namespaces.uid_map.is_empty() || !options.namespaces.gid_map.is_empty();
+    let maps = match &namespace {
+        UserNamespace::New(maps) if said => Some(maps),
+        UserNamespace::New(_) | UserNamespace::Host | UserNamespace::Join(_) => None,
+    };
+    let mount_point = held.bundle().join("rootfs");
+    let request = rootfs::Request {
+        source: &options.target.root,
+        mount_point: &mount_point,
+        size: options.mounts.size,
+        caller,
+        maps,
+    };
+    let root = rootfs::prepare(&request, &facts, listener)?;
+    let identity = identity::find(options.process.user.as_ref(), &root, &namespace, caller)?;
+    let own = HostName::of(held.name());
+    let hostname = options.namespaces.hostname.as_ref().unwrap_or(&own).as_str();
+    let names = Names { root: root.kind, namespaces: &namespaces, hostname };
+    let files = files::give(&held.bundle(), &names)?;
+    Ok(Findings { namespace, namespaces, root, identity, files })
+}
+
+fn blueprint<'a>(engine: &'a Engine, options: &'a RunOptions, held: &'a Held, findings: &'a Findings) -> Blueprint<'a> {
+    Blueprint {
+        name: held.name(),
+        options,
+        caller: &engine.caller,
+        root: &findings.root,
+        user_namespace: &findings.namespace,
+        namespaces: &findings.namespaces,
+        identity: &findings.identity,
+        files: &findings.files,
+        terminal: None,
+    }
+}
+
+/// A terminal that was not asked for is given to a shell that would be typed into.
+fn wants_terminal(options: &RunOptions, on_terminal: bool, command: &[String]) -> bool {
+    options.streams.terminal.unwrap_or_else(|| {
+        on_terminal && options.streams.interactive != Some(false) && config::is_interactive_shell(command)
+    })
+}
+
+fn stop_signal(options: &RunOptions, root: &PreparedRoot) -> Result<SignalNumber> {
+    let of_image = root.settings.stop_signal.as_deref().map(|text| {
+        text.parse().map_err(|invalid| Error::of_option("the StopSignal of the image", &invalid))
+    });
+    match options.stop_signal {
+        Some(said) => Ok(said),
+        None => of_image.unwrap_or(Ok(SignalNumber::TERM)),
+    }
+}
+
+/// What Holm says in annotations is done for a runtime that does not read them.
+fn for_other_runtime(spec: &mut Spec, blueprint: &Blueprint<'_>, path: &std::path::Path, listener: &mut dyn Listener) -> Result<()> {
+    let options = blueprint.options;
+    if !blueprint.root.layers.is_empty() {
+        check_overlay(blueprint)?;
+        let size = options.mounts.size.map(|size| size.to_string());
+        launcher::mount_overlay(path, &blueprint.root.path, &blueprint.root.layers, size.as_deref())?;
+    }
+    if options.process.init && !launcher::replace_init(spec, path, blueprint.root.kind)? {
+        listener.note("the command is PID 1 itself: there is no place for an init in this root");
+    }
+    let mut said = spec.annotations().clone().unwrap_or_default();
+    said.retain(|key, _| key != annotations::INIT && key != annotations::OVERLAY);
+    spec.set_annotations(Some(said));
+    Ok(())
+}
+
+fn check_overlay(blueprint: &Blueprint<'_>) -> Result<()> {
+    if !blueprint.caller.is_root() {
+        return Err(launcher::refuse_ordinary_user());
+    }
+    if matches!(blueprint.user_namespace, UserNamespace::New(_)) {
+        return Err(Error::new("another runtime cannot be given this root in a user namespace")
+            .with_cause("the layers have the ids of the host, which it does not map")
+            .with_hint("leave --userns out, or --runtime"));
+    }
+    let mounts = &blueprint.options.mounts.mounts;
+    if mounts.iter().flat_map(|mount| &mount.options).any(|option| matches!(option.as_str(), "shared" | "rshared")) {
+        return Err(Error::new("a shared volume cannot be given to another runtime with this root")
+            .with_cause("the root is mounted in a mount namespace of its own, from which nothing goes back")
+            .with_hint("take --rootfs, or leave --runtime out"));
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Where containers are, and who asks for them.
+
+use holm_runtime::Observer;
+use holm_state::Root;
+
+use crate::caller::Caller;
+use crate::container::{Containers, abandoned};
+use crate::launcher::Launcher;
+use crate::options::ContainerName;
+use crate::{Error, Result};
+
+/// Who hears of what is done.
+pub trait Listener: Observer {
+    /// Something that the user should know, though nothing failed.
+    fn note(&mut self, text: &str);
+}
+
+/// The containers of one user.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) root: Root,
+    pub(crate) containers: Containers,
+    pub(crate) caller: Caller,
+}
+
+impl Engine {
+    /// Opens the run directory of this user, and clears what `holm run`s that were killed have left there.
+    ///
+    /// # Errors
+    ///
+    /// When the run directory cannot be made, or is open to others.
+    pub fn open() -> Result<Self> {
+        let root = Root::open_default().map_err(holm_runtime::Error::from)?;
+        let containers = Containers::open(root.path())?;
+        let engine = Self { root, containers, caller: Caller::probe()? };
+        engine.sweep();
+        Ok(engine)
+    }
+
+    /// Whoever comes next clears what was left. What cannot be cleared now is left to the one after: nobody asked
+    /// for it here, so nobody is told.
+    fn sweep(&self) {
+        for left in abandoned(&self.containers) {
+            let runtime = left.record.as_ref().and_then(|record| record.runtime.as_deref());
+            if Launcher::of(runtime, &self.root, left.path()).delete(&left.id).is_ok() {
+                let _ = left.remove();
+            }
+        }
+    }
+
+    /// The first process of a container that runs.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such container, or it does not run.
+    pub(crate) fn pid_of(&self, name: &ContainerName) -> Result<u32> {
+        let seen = self.containers.find(name)?;
+        let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
+        let life = launcher.life(name.as_str());
+        let pid = life.filter(|life| life.status == holm_state::Status::Running).map(|life| life.pid);
+        match pid.map(u32::try_from) {
+            Some(Ok(pid @ 1..)) => Ok(pid),
+            _ => Err(Error::new(format!("the container {name} does not run"))),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Who makes a container out of its bundle: Holm itself, by a library call, or another OCI runtime, by its command
+//! line. Either way the container's process is a child of this one and is waited for by its pidfd.
+
+mod other;
+mod overlay;
+mod replaced_init;
+
+pub(crate) use other::OtherRuntime;
+pub(crate) use overlay::mount as mount_overlay;
+pub(crate) use replaced_init::replace as replace_init;
+
+use std::path::Path;
+
+use holm_runtime::{Container, CreateRequest, ExecRequest, Observer};
+use holm_state::{Root, Status};
+use oci_spec::runtime::Process;
+
+use crate::Result;
+
+/// Where all containers' directories name their other runtime's state.
+const OTHER_STATE: &str = "runtime";
+
+/// One of the two.
+#[derive(Debug)]
+pub(crate) enum Launcher<'a> {
+    /// Holm itself.
+    Own(&'a Root),
+    /// Another runtime.
+    Other(OtherRuntime),
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Its status.
+    pub(crate) status: Status,
+    /// Its first process; 0 when there is none.
+    pub(crate) pid: i32,
+}
+
+/// A container to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    /// Its name, which is its id.
+    pub(crate) id: &'a str,
+    /// Its bundle.
+    pub(crate) bundle: &'a Path,
+    /// Where its terminal is sent to.
+    pub(crate) console_socket: Option<&'a Path>,
+}
+
+/// A process to be run in a container.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Further<'a> {
+    /// The container.
+    pub(crate) id: &'a str,
+    /// The process.
+    pub(crate) process: &'a Process,
+    /// Where its terminal is sent to.
+    pub(crate) console_socket: Option<&'a Path>,
+}
+
+impl<'a> Launcher<'a> {
+    /// The one for the container whose directory is `directory`.
+    pub(crate) fn of(runtime: Option<&Path>, root: &'a Root, directory: &Path) -> Self {
+        match runtime {
+            None => Self::Own(root),
+            Some(program) => Self::Other(OtherRuntime::new(program, &directory.join(OTHER_STATE))),
+        }
+    }
+
+    /// The program, when it is another one.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Own(_) => None,
+            Self::Other(other) => Some(other.program()),
+        }
+    }
+
+    /// Makes a container, which then waits for its start.
+    ///
+    /// # Errors
+    ///
+    /// What the runtime says.
+    pub(crate) fn create(&self, launch: &Launch<'_>, observer: &mut dyn Observer) -> Result<Container> {
+        match self {
+            Self::Other(other) => other.create(launch),
+            Self::Own(root) => {
+                let request = CreateRequest {
+                    id: launch.id,
+                    bundle: launch.bundle,
+                    console_socket: launch.console_socket,
+                    pid_file: None,
+                    die_with_parent: true,
+                };
+                Ok(holm_runtime::create(root, &request, observer)?)
+            }
+        }
+    }
+
+    /// Lets it run its command.
+    ///
+    /// # Errors
+    ///
+    /// When the command cannot be executed.
+    pub(crate) fn start(&self, id: &str) -> Result<()> {
+        match self {
+            Self::Other(other) => other.start(id),
+            Self::Own(root) => Ok(holm_runtime::start(root, id)?),
+        }
+    }
+
+    /// Runs a further process in it.
+    ///
+    /// # Errors
+    ///
+    /// When the container does not run, or the command cannot be executed.
+    pub(crate) fn exec(&self, further: &Further<'_>, observer: &mut dyn Observer) -> Result<Container> {
+        match self {
+            Self::Other(other) => other.exec(further),
+            Self::Own(root) => {
+                let request = ExecRequest {
+                    id: further.id,
+                    process: further.process,
+                    console_socket: further.console_socket,
+                    pid_file: None,
+                    die_with_parent: true,
+                };
+                Ok(holm_runtime::exec(root, &request, observer)?)
+            }
+        }
+    }
+
+    /// Removes all that is left of it; nothing left is fine.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub(crate) fn delete(&self, id: &str) -> Result<()> {
+        match self {
+            Self::Other(other) => other.delete(id),
+            Self::Own(root) => Ok(holm_runtime::delete(root, id, true)?),
+        }
+    }
+
+    /// What it is doing; `None` when the runtime does not know it.
+    pub(crate) fn life(&self, id: &str) -> Option<Life> {
+        match self {
+            Self::Other(other) => other.life(id),
+            Self::Own(root) => {
+                let state = holm_runtime::state(root, id).ok()?;
+                Some(Life { status: state.status, pid: state.pid })
+            }
+        }
+    }
+}

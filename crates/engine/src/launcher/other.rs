@@ -1,0 +1,194 @@
+//! Another OCI runtime, by runc's command line (which crun, youki and others have too).
+//!
+//! Its state is in the container's own directory, and goes with it. The container's process is an orphan when the
+//! runtime has made it and ended: as a subreaper, this process becomes its parent and can wait for it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use holm_runtime::{Container, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
+use holm_state::Status;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::{Further, Launch, Life};
+use crate::{Because, Error, Result};
+
+/// A program, and where it keeps its state.
+#[derive(Debug)]
+pub(crate) struct OtherRuntime {
+    program: PathBuf,
+    state: PathBuf,
+}
+
+/// As much of `PROGRAM state ID` as is needed.
+#[derive(serde::Deserialize)]
+struct State {
+    status: Status,
+    #[serde(default)]
+    pid: i32,
+}
+
+impl OtherRuntime {
+    pub(super) fn new(program: &Path, state: &Path) -> Self {
+        Self { program: program.to_owned(), state: state.to_owned() }
+    }
+
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    pub(super) fn create(&self, launch: &Launch<'_>) -> Result<Container> {
+        let pid_file = self.file("pid")?;
+        let mut words: Vec<&OsStr> =
+            vec!["create".as_ref(), "--bundle".as_ref(), launch.bundle.as_ref(), "--pid-file".as_ref(), pid_file.as_ref()];
+        words.extend(console(launch.console_socket));
+        words.push(launch.id.as_ref());
+        self.run_to_process(&words, &pid_file)
+    }
+
+    pub(super) fn start(&self, id: &str) -> Result<()> {
+        self.run(&["start".as_ref(), id.as_ref()])
+    }
+
+    pub(super) fn exec(&self, further: &Further<'_>) -> Result<Container> {
+        let own = std::process::id();
+        let (pid_file, process) = (self.file(&format!("exec-{own}.pid"))?, self.file(&format!("exec-{own}.json"))?);
+        let text = serde_json::to_vec(further.process).because(|| "cannot write the process down")?;
+        std::fs::write(&process, text).because(|| format!("cannot write {}", process.display()))?;
+        let mut words: Vec<&OsStr> = vec!["exec".as_ref(), "--detach".as_ref(), "--process".as_ref(), process.as_ref()];
+        words.extend(["--pid-file".as_ref(), pid_file.as_os_str()]);
+        words.extend(console(further.console_socket));
+        words.push(further.id.as_ref());
+        let result = self.run_to_process(&words, &pid_file);
+        for path in [&pid_file, &process] {
+            // What stays goes with the container's directory.
+            let _ = std::fs::remove_file(path);
+        }
+        result
+    }
+
+    pub(super) fn delete(&self, id: &str) -> Result<()> {
+        if !self.state.exists() {
+            return Ok(());
+        }
+        // A runtime that does not know the container fails, and has nothing to delete.
+        let known = self.life(id).is_some();
+        if known { self.run(&["delete".as_ref(), "--force".as_ref(), id.as_ref()]) } else { Ok(()) }
+    }
+
+    pub(super) fn life(&self, id: &str) -> Option<Life> {
+        let output = self.command(&["state".as_ref(), id.as_ref()]).stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        let state: State = serde_json::from_slice(&output.stdout).ok()?;
+        Some(Life { status: state.status, pid: state.pid })
+    }
+
+    /// A file beside the runtime's state.
+    fn file(&self, name: &str) -> Result<PathBuf> {
+        std::fs::create_dir_all(&self.state).because(|| format!("cannot make {}", self.state.display()))?;
+        Ok(self.state.join(name))
+    }
+
+    fn command(&self, words: &[&OsStr]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(&self.state).arg("--log").arg(self.state.join("log")).args(words);
+        command
+    }
+
+    /// Runs it; the standard streams are this process's, as those of the container are to be.
+    fn run(&self, words: &[&OsStr]) -> Result<()> {
+        let doing = || {
+            let word = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+            format!("the runtime {} failed to {word} the container", self.program.display())
+        };
+        let status = self.command(words).status().because(|| format!("cannot run {}", self.program.display()))?;
+        if status.success() {
+            return Ok(());
+        }
+        let said = last_line(&std::fs::read_to_string(self.state.join("log")).unwrap_or_default());
+        let exit = status_of(&said);
+        let cause = if said.is_empty() { status.to_string() } else { said };
+        Err(Error::new(doing()).with_cause(cause).with_status(exit))
+    }
+
+    /// Runs it, and takes over the process that it made.
+    fn run_to_process(&self, words: &[&OsStr], pid_file: &Path) -> Result<Container> {
+        holm_credentials::become_subreaper().because(|| "cannot become the parent of the container's process")?;
+        self.run(words)?;
+        let failed = || format!("cannot find the process that {} made", self.program.display());
+        let text = std::fs::read_to_string(pid_file).because(failed)?;
+        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| Error::new(failed()).with_cause(format!("its pid file has {text:?} in it")))?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).because(failed)?;
+        Ok(Container { pid, pidfd })
+    }
+}
+
+fn console(socket: Option<&Path>) -> Vec<&OsStr> {
+    socket.map(|socket| vec!["--console-socket".as_ref(), socket.as_os_str()]).unwrap_or_default()
+}
+
+/// The last line of a log, which is text, logfmt or JSON.
+fn last_line(log: &str) -> String {
+    let line = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let message = line.split_once("msg=\"").map(|(_, message)| message.trim_end().trim_end_matches('"'));
+    message.unwrap_or(line).replace("\\\"", "\"")
+}
+
+/// What went wrong, by what runc and crun say of a command that cannot be executed.
+fn status_of(said: &str) -> u8 {
+    let said = said.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    match () {
+        () if has(&["executable file not found", "executable file `"]) => STATUS_NOT_FOUND,
+        () if has(&["exec"]) && has(&["no such file or directory"]) => STATUS_NOT_FOUND,
+        () if has(&["exec"]) && has(&["permission denied", "is a directory", "exec format error"]) => STATUS_NOT_EXECUTABLE,
+        () => crate::error::STATUS_FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_runtime_says_becomes_a_status() {
+        let runc = "time=\"2024\" level=error msg=\"runc create failed: unable to start container process: \
+                    exec: \\\"x\\\": executable file not found in $PATH\"\n";
+        assert_eq!(status_of(&last_line(runc)), 127);
+        assert!(last_line(runc).starts_with("runc create failed"));
+        assert_eq!(status_of("executable file `x` not found in $PATH: No such file or directory"), 127);
+        assert_eq!(status_of("exec: \"/etc/passwd\": permission denied"), 126);
+        assert_eq!(status_of("cannot mount proc: permission denied"), 125);
+        assert_eq!(last_line(""), "");
+    }
+
+    fn script(body: &str) -> (tempfile::TempDir, OtherRuntime) {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("runtime.sh");
+        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let state = directory.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let other = OtherRuntime::new(&program, &state);
+        (directory, other)
+    }
+
+    #[test]
+    fn a_state_is_read_and_an_unknown_container_has_none() {
+        let (_directory, other) = script("echo '{\"status\": \"running\", \"pid\": 7, \"id\": \"x\"}'");
+        assert_eq!(other.life("x"), Some(Life { status: Status::Running, pid: 7 }));
+        let (_directory, other) = script("exit 1");
+        assert_eq!(other.life("x"), None);
+        assert!(other.delete("x").is_ok());
+    }
+
+    #[test]
+    fn a_runtime_that_fails_is_quoted() {
+        let (_directory, other) = script("echo 'cannot do it' > \"$4\"; exit 3");
+        let error = other.start("x").unwrap_err();
+        assert_eq!((error.cause(), error.status()), (Some("cannot do it"), 125));
+    }
+}

@@ -1,0 +1,37 @@
+//! An overlay root for a runtime that does not make one itself: it is mounted in a mount namespace of this process,
+//! which the runtime is started in, and ends with both.
+
+use std::path::{Path, PathBuf};
+
+use holm_mounts::{Overlay, Propagation, Root, set_propagation};
+use holm_namespaces::{Kind, Kinds, unshare};
+use rustix::fd::AsFd;
+
+use crate::{Because, Error, Result};
+
+/// Where the overlay's writable layer is mounted, in the bundle.
+const SCRATCH: &str = "upper";
+
+/// Moves this process into a mount namespace of its own, and mounts the overlay on `mount_point` of `bundle` there.
+/// What is mounted on the host later still appears; nothing that is mounted here appears there.
+///
+/// # Errors
+///
+/// Without `CAP_SYS_ADMIN`.
+pub(crate) fn mount(bundle: &Path, mount_point: &Path, lower: &[PathBuf], size: Option<&str>) -> Result<()> {
+    let failed = || "cannot mount the root for another runtime";
+    let scratch = bundle.join(SCRATCH);
+    std::fs::create_dir_all(&scratch).because(failed)?;
+    unshare(Kinds::from(Kind::Mount)).because(failed)?;
+    let root = Root::open(Path::new("/")).because(failed)?;
+    set_propagation(root.as_fd(), Propagation::Slave, true).because(failed)?;
+    let overlay = Overlay { lower, size }.mount(&Root::open(&scratch).because(failed)?).because(failed)?;
+    overlay.attach(Root::open(mount_point).because(failed)?.as_fd()).because(failed)
+}
+
+/// Why an ordinary user cannot have it.
+pub(crate) fn refuse_ordinary_user() -> Error {
+    Error::new("another runtime cannot be given this root")
+        .with_cause("it does not stack layers itself, and an ordinary user cannot mount them for it")
+        .with_hint("give it a root directory: holm run --runtime PATH --rootfs DIRECTORY -- COMMAND")
+}

@@ -1,0 +1,88 @@
+//! Holm's init in a container of a runtime that has none: a copy of this program, bound into the container.
+
+use std::path::Path;
+
+use oci_spec::runtime::{Mount, Spec};
+
+use crate::config::RootKind;
+use crate::{Because, Result};
+
+/// In the container's own /dev, which no root directory has a part in.
+const IN_DEV: &str = "/dev/holm-init";
+/// With the devices of the host, where nothing may be left behind.
+const IN_RUN: &str = "/run/holm-init";
+
+/// Makes the init the process of `spec`, with the command as its arguments. False when there is no place for it: a
+/// root directory with the devices of the host.
+///
+/// The container sees a copy, and not this program itself: what it overwrites is its own.
+///
+/// # Errors
+///
+/// When the copy cannot be made.
+pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<bool> {
+    let host_devices = spec.mounts().iter().flatten().any(|mount| {
+        mount.destination() == Path::new("/dev") && mount.typ().as_deref() == Some("bind")
+    });
+    let place = match (host_devices, kind) {
+        (false, _) => IN_DEV,
+        (true, RootKind::Directory) => return Ok(false),
+        (true, RootKind::Host | RootKind::Image) => IN_RUN,
+    };
+    let copy = bundle.join("holm-init");
+    std::fs::copy("/proc/self/exe", &copy).because(|| "cannot copy this program for the container's init")?;
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    mounts.push(bind(&copy, place));
+    spec.set_mounts(Some(mounts));
+    let mut process = spec.process().clone().unwrap_or_default();
+    let command = process.args().clone().unwrap_or_default();
+    let words = [place, "init", "--"].map(str::to_owned).into_iter();
+    process.set_args(Some(words.chain(command).collect()));
+    spec.set_process(Some(process));
+    Ok(true)
+}
+
+fn bind(source: &Path, destination: &str) -> Mount {
+    let mut mount = Mount::default();
+    mount.set_destination(destination.into());
+    mount.set_typ(Some("bind".to_owned()));
+    mount.set_source(Some(source.to_owned()));
+    mount.set_options(Some(["bind", "ro", "nosuid", "nodev", "rprivate"].map(str::to_owned).to_vec()));
+    mount
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(dev: &str) -> Spec {
+        let mut spec = Spec::default();
+        let mut mount = Mount::default();
+        mount.set_destination("/dev".into());
+        mount.set_typ(Some(dev.to_owned()));
+        spec.set_mounts(Some(vec![mount]));
+        let mut process = oci_spec::runtime::Process::default();
+        process.set_args(Some(vec!["true".into()]));
+        spec.set_process(Some(process));
+        spec
+    }
+
+    #[test]
+    fn the_command_becomes_the_argument_of_the_init() {
+        let bundle = tempfile::tempdir().unwrap();
+        let mut spec = spec("tmpfs");
+        assert!(replace(&mut spec, bundle.path(), RootKind::Directory).unwrap());
+        let args = spec.process().as_ref().unwrap().args().clone().unwrap();
+        assert_eq!(args, ["/dev/holm-init", "init", "--", "true"]);
+        assert!(bundle.path().join("holm-init").is_file());
+    }
+
+    #[test]
+    fn nothing_is_left_among_the_devices_of_the_host() {
+        let bundle = tempfile::tempdir().unwrap();
+        assert!(!replace(&mut spec("bind"), bundle.path(), RootKind::Directory).unwrap());
+        let mut other = spec("bind");
+        assert!(replace(&mut other, bundle.path(), RootKind::Image).unwrap());
+        assert_eq!(other.mounts().as_ref().unwrap().last().unwrap().destination(), Path::new("/run/holm-init"));
+    }
+}
