@@ -2,9 +2,9 @@
 
 use holm_sys::{Context, Result};
 use rustix::thread::{
-    CapabilitySet as Bits, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
-    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities as capset,
-    set_keep_capabilities,
+    CapabilitySet as Bits, CapabilitySets, capabilities, capability_is_in_bounding_set,
+    clear_ambient_capability_set, configure_capability_in_ambient_set, remove_capability_from_bounding_set,
+    set_capabilities as capset, set_keep_capabilities,
 };
 
 use crate::{Capability, CapabilitySet};
@@ -61,7 +61,8 @@ pub fn known() -> Result<CapabilitySet> {
 /// `EPERM` without `CAP_SETPCAP`.
 pub fn drop_bounding(keep: CapabilitySet) -> Result<()> {
     for capability in (bounding() - keep).iter() {
-        remove_capability_from_bounding_set(bit(capability)).call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?;
+        remove_capability_from_bounding_set(bit(capability))
+            .call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?;
     }
     Ok(())
 }
@@ -78,9 +79,13 @@ pub fn set_capabilities(
     inheritable: CapabilitySet,
 ) -> Result<()> {
     let bits = |set: CapabilitySet| Bits::from_bits_retain(set.bits());
-    let sets =
-        CapabilitySets { effective: bits(effective), permitted: bits(permitted), inheritable: bits(inheritable) };
-    capset(None, sets).call(|| format!("capset(effective {effective}, permitted {permitted}, inheritable {inheritable})"))
+    let sets = CapabilitySets {
+        effective: bits(effective),
+        permitted: bits(permitted),
+        inheritable: bits(inheritable),
+    };
+    capset(None, sets)
+        .call(|| format!("capset(effective {effective}, permitted {permitted}, inheritable {inheritable})"))
 }
 
 /// Sets the ambient set, which survives the exec of a plain program; prctl(2), `PR_CAP_AMBIENT` (Linux 4.3).

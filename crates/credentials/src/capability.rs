@@ -285,19 +285,35 @@ impl Serialize for CapabilitySet {
 impl<'de> Deserialize<'de> for CapabilitySet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
-        words.iter().map(|word| word.parse::<Capability>()).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+        words
+            .iter()
+            .map(|word| word.parse::<Capability>())
+            .collect::<Result<_, _>>()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 /// What Docker leaves to a container.
 pub fn docker_default() -> CapabilitySet {
     use Capability::{
-        AuditWrite, Chown, DacOverride, Fowner, Fsetid, Kill, Mknod, NetBindService, NetRaw, Setfcap, Setgid, Setpcap,
-        Setuid, SysChroot,
+        AuditWrite, Chown, DacOverride, Fowner, Fsetid, Kill, Mknod, NetBindService, NetRaw, Setfcap, Setgid,
+        Setpcap, Setuid, SysChroot,
     };
     [
-        Chown, DacOverride, Fsetid, Fowner, Mknod, NetRaw, Setgid, Setuid, Setfcap, Setpcap, NetBindService, SysChroot,
-        Kill, AuditWrite,
+        Chown,
+        DacOverride,
+        Fsetid,
+        Fowner,
+        Mknod,
+        NetRaw,
+        Setgid,
+        Setuid,
+        Setfcap,
+        Setpcap,
+        NetBindService,
+        SysChroot,
+        Kill,
+        AuditWrite,
     ]
     .into_iter()
     .collect()

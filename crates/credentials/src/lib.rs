@@ -9,7 +9,9 @@ mod identity;
 mod privileges;
 mod rlimit;
 
-pub use apply::{Capabilities, current, drop_bounding, keep_capabilities, known, set_ambient, set_capabilities};
+pub use apply::{
+    Capabilities, current, drop_bounding, keep_capabilities, known, set_ambient, set_capabilities,
+};
 pub use capability::{Capability, CapabilitySet, UnknownCapability, docker_default};
 pub use identity::{Setgroups, set_ids};
 pub use privileges::{become_subreaper, die_with_parent, set_dumpable, set_no_new_privs};

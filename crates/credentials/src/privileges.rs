@@ -2,7 +2,8 @@
 
 use holm_sys::{Context, Result};
 use rustix::process::{
-    DumpableBehavior, Signal, getpid, set_child_subreaper, set_dumpable_behavior, set_parent_process_death_signal,
+    DumpableBehavior, Signal, getpid, set_child_subreaper, set_dumpable_behavior,
+    set_parent_process_death_signal,
 };
 use rustix::thread::set_no_new_privs as no_new_privs;
 

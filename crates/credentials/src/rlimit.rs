@@ -99,7 +99,9 @@ pub enum LimitError {
     #[error(transparent)]
     Resource(#[from] UnknownResource),
     /// The numbers.
-    #[error("{0:?} gives no limit; one looks like nofile=1024 or nofile=1024:2048, with unlimited or -1 for none")]
+    #[error(
+        "{0:?} gives no limit; one looks like nofile=1024 or nofile=1024:2048, with unlimited or -1 for none"
+    )]
     Number(String),
     /// The order.
     #[error("{0:?} has a soft limit above the hard one")]
@@ -155,7 +157,9 @@ mod tests {
 
     #[test]
     fn what_is_no_limit_is_refused() {
-        for text in ["", "nofile", "nofile=", "files=1", "nofile=2:1", "nofile=1:2:3", "nofile=-2", "nofile=1k", "=1"] {
+        for text in
+            ["", "nofile", "nofile=", "files=1", "nofile=2:1", "nofile=1:2:3", "nofile=-2", "nofile=1k", "=1"]
+        {
             assert!(text.parse::<ResourceLimit>().is_err(), "{text:?}");
         }
     }

@@ -132,10 +132,9 @@ fn stop_signal(options: &RunOptions, root: &PreparedRoot) -> Result<SignalNumber
 /// What Holm says in annotations is done for a runtime that does not read them.
 fn for_other_runtime(spec: &mut Spec, blueprint: &Blueprint<'_>, path: &std::path::Path, listener: &mut dyn Listener) -> Result<()> {
     let options = blueprint.options;
-    if !blueprint.root.layers.is_empty() {
+    if let Some(overlay) = &blueprint.root.overlay {
         check_overlay(blueprint)?;
-        let size = options.mounts.size.map(|size| size.to_string());
-        launcher::mount_overlay(path, &blueprint.root.path, &blueprint.root.layers, size.as_deref())?;
+        launcher::mount_overlay(path, &blueprint.root.path, overlay)?;
     }
     if options.process.init && !launcher::replace_init(spec, path, blueprint.root.kind)? {
         listener.note("the command is PID 1 itself: there is no place for an init in this root");

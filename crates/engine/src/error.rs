@@ -87,9 +87,8 @@ impl std::error::Error for Error {}
 
 impl From<holm_runtime::Error> for Error {
     fn from(error: holm_runtime::Error) -> Self {
-        let mut told = Self::new(error.to_string()).with_cause(error.cause()).with_status(error.status());
-        told.hint = error.hint();
-        told
+        let told = Self::new(error.to_string()).with_status(error.status());
+        Self { cause: error.cause().map(str::to_owned), hint: error.hint().map(str::to_owned), ..told }
     }
 }
 

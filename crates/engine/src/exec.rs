@@ -58,7 +58,7 @@ impl Engine {
         process.set_args(Some(options.command.clone()));
         process.set_terminal(Some(terminal));
         let size = window_size().filter(|_| terminal);
-        process.set_console_size(size.map(|size| config::console_size((size.ws_row, size.ws_col))));
+        process.set_console_size(size.and_then(|size| config::console_size((size.ws_row, size.ws_col))));
         if let Some(user) = &options.user {
             let home = become_user(&mut process, user, pid)?;
             config::merge(&mut environment, format!("HOME={}", home.as_deref().unwrap_or("/")));

@@ -6,9 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use holm_mounts::{MountEntry, parse_mountinfo};
+use holm_spec::OverlayRoot;
 use oci_spec::runtime::Mount;
 
-use crate::config::{ImageSettings, PreparedRoot, RootKind, bind_tree, filesystem};
+use crate::caller::Caller;
+use crate::config::{ImageSettings, PreparedRoot, RootKind, bind, bind_tree, filesystem};
 use crate::options::Size;
 use crate::{Because, Result};
 
@@ -26,21 +28,70 @@ pub(crate) fn is_replaced(path: &Path) -> bool {
     REPLACED.iter().any(|replaced| path.starts_with(replaced))
 }
 
-/// Makes the root ready; `path` is the directory of the bundle that the overlay is mounted on.
+/// Makes the root ready; `path` is the directory of the bundle that it is mounted on.
 ///
 /// # Errors
 ///
-/// When the mounts cannot be read.
-pub(crate) fn prepare(path: PathBuf, size: Option<Size>) -> Result<PreparedRoot> {
-    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").because(|| "cannot read the mounts of this machine")?;
+/// When the mounts or the root cannot be read.
+pub(crate) fn prepare(path: PathBuf, size: Option<Size>, caller: &Caller) -> Result<PreparedRoot> {
+    let failed = || "cannot read the mounts of this machine";
+    let entries = parse_mountinfo(&std::fs::read_to_string("/proc/self/mountinfo").because(failed)?);
     let reachable = |path: &Path| rustix::fs::stat(path).is_ok();
-    Ok(PreparedRoot {
-        kind: RootKind::Host,
-        path,
-        layers: vec![PathBuf::from("/")],
-        mounts: mounts(&parse_mountinfo(&mountinfo), size, &reachable),
-        settings: ImageSettings::default(),
-    })
+    let mut mounts = mounts(&entries, size, &reachable);
+    let mut overlay =
+        OverlayRoot { lower: Vec::new(), parts: Vec::new(), links: Vec::new(), size: size.map(|size| size.to_string()) };
+    if caller.is_root() {
+        overlay.lower.push(PathBuf::from("/"));
+    } else {
+        let mount_points = entries.iter().map(|entry| entry.mount_point.as_path());
+        let left_out: Vec<&Path> = mount_points.chain(REPLACED.map(Path::new)).collect();
+        let mut parts = Parts::default();
+        parts.gather(Path::new("/"), &left_out).because(|| "cannot read this machine's root")?;
+        mounts.extend(parts.files.iter().map(|file| bind(file, file, &["ro"])));
+        (overlay.parts, overlay.links) = (parts.directories, parts.links);
+    }
+    Ok(PreparedRoot { kind: RootKind::Host, path, overlay: Some(overlay), mounts, settings: ImageSettings::default() })
+}
+
+/// A root in pieces. In a user namespace of an ordinary user the mounts of the host are locked together, and a
+/// directory that has one below it cannot be a layer of an overlay; those beside it can.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Parts {
+    directories: Vec<PathBuf>,
+    links: Vec<(PathBuf, PathBuf)>,
+    files: Vec<PathBuf>,
+}
+
+impl Parts {
+    /// Takes apart `directory`, which has some of `left_out` below it: places that are mounts, or that the container has
+    /// its own version of. What cannot be read is not seen in the container.
+    fn gather(&mut self, directory: &Path, left_out: &[&Path]) -> std::io::Result<()> {
+        let mut children = std::fs::read_dir(directory)?.collect::<std::io::Result<Vec<_>>>()?;
+        children.sort_by_key(std::fs::DirEntry::file_name);
+        for child in children {
+            let path = child.path();
+            if left_out.contains(&path.as_path()) {
+                continue;
+            }
+            let kind = child.file_type()?;
+            if kind.is_symlink() {
+                self.links.push((path.clone(), std::fs::read_link(&path)?));
+            } else if kind.is_file() {
+                self.files.push(path);
+            } else if kind.is_dir() {
+                self.add_directory(path, left_out);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_directory(&mut self, path: PathBuf, left_out: &[&Path]) {
+        if left_out.iter().any(|place| place.starts_with(&path)) {
+            let _ = self.gather(&path, left_out);
+        } else {
+            self.directories.push(path);
+        }
+    }
 }
 
 /// The mounts that come along, and what takes the place of those that do not.
@@ -110,6 +161,24 @@ mod tests {
     fn run_and_tmp_are_empty_and_bounded() {
         let seen = destinations();
         assert_eq!(seen[3].1, ["nosuid", "nodev", "mode=1777", "size=4096"]);
+    }
+
+    #[test]
+    fn a_directory_with_a_mount_below_is_taken_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("root");
+        for directory in ["usr/bin", "var/cache", "var/lib/data", "var/lib/other", "home"] {
+            std::fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        std::os::unix::fs::symlink("usr/bin", root.join("bin")).unwrap();
+        std::fs::write(root.join("var/lib/file"), "").unwrap();
+        let mounted = [root.join("var/lib/data"), root.join("home")];
+        let mounted: Vec<&Path> = mounted.iter().map(PathBuf::as_path).collect();
+        let mut parts = Parts::default();
+        parts.gather(&root, &mounted).unwrap();
+        assert_eq!(parts.directories, ["usr", "var/cache", "var/lib/other"].map(|path| root.join(path)));
+        assert_eq!(parts.links, [(root.join("bin"), PathBuf::from("usr/bin"))]);
+        assert_eq!(parts.files, [root.join("var/lib/file")]);
     }
 
     #[test]

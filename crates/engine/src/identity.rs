@@ -1,7 +1,5 @@
 //! Who a command runs as, looked up in the container's own /etc/passwd and /etc/group.
 
-use std::path::PathBuf;
-
 use crate::caller::Caller;
 use crate::config::{Identity, PreparedRoot, RootKind};
 use crate::options::UserSpec;
@@ -43,11 +41,7 @@ pub(crate) fn find(
 ///
 /// When there is no such user or group.
 pub(crate) fn look_up(root: &PreparedRoot, wanted: &str) -> Result<Identity> {
-    let layers: Vec<PathBuf> = match root.layers.as_slice() {
-        [] => vec![root.path.clone()],
-        layers => layers.iter().rev().cloned().collect(),
-    };
-    let found = holm_image::user_of_layers(&layers, wanted).map_err(|error| from_image("find the user", &error))?;
+    let found = holm_image::user_of_layers(&root.layers(), wanted).map_err(|error| from_image("find the user", &error))?;
     Ok(Identity { uid: found.uid, gid: found.gid, additional_gids: found.additional_gids, home: found.home })
 }
 
@@ -93,7 +87,7 @@ mod tests {
         std::fs::write(directory.path().join("etc/group"), "root:x:0:\nextra:x:40:web\n").unwrap();
         let settings = ImageSettings { user: user.map(str::to_owned), ..ImageSettings::default() };
         let path = directory.path().to_owned();
-        (directory, PreparedRoot { kind, path, layers: Vec::new(), mounts: Vec::new(), settings })
+        (directory, PreparedRoot { kind, path, overlay: None, mounts: Vec::new(), settings })
     }
 
     fn single(container: u32, host: u32) -> UserNamespace {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use holm_image::{Image, Platform, Reference, Store, UnpackOptions};
 
+use holm_spec::OverlayRoot;
+
 use crate::caller::Caller;
 use crate::config::{ImageSettings, PreparedRoot, RootKind};
 use crate::identity::from_image;
@@ -33,7 +35,7 @@ pub(crate) struct Request<'a> {
 /// When the directory or the image is not there, or the image cannot be unpacked.
 pub(crate) fn prepare(request: &Request<'_>, facts: &dyn Fn() -> IdFacts, listener: &mut dyn Listener) -> Result<PreparedRoot> {
     match request.source {
-        RootSource::Host => hostroot::prepare(request.mount_point.to_owned(), request.size),
+        RootSource::Host => hostroot::prepare(request.mount_point.to_owned(), request.size, request.caller),
         RootSource::Directory(path) => directory(&request.caller.cwd.join(path)),
         RootSource::Image(text) => image(request, text, facts, listener),
     }
@@ -50,7 +52,7 @@ fn directory(path: &Path) -> Result<PreparedRoot> {
     Ok(PreparedRoot {
         kind: RootKind::Directory,
         path,
-        layers: Vec::new(),
+        overlay: None,
         mounts: Vec::new(),
         settings: ImageSettings::default(),
     })
@@ -72,11 +74,17 @@ fn image(request: &Request<'_>, text: &str, facts: &dyn Fn() -> IdFacts, listene
         };
         unpack::in_user_namespace(&store, &image, &maps, request.caller).map_err(|error| named(error, text))?
     };
+    let overlay = OverlayRoot {
+        lower: unpacked.layers.into_iter().rev().collect(),
+        parts: Vec::new(),
+        links: Vec::new(),
+        size: request.size.map(|size| size.to_string()),
+    };
     unpacked.notes.iter().for_each(|note| listener.note(note));
     Ok(PreparedRoot {
         kind: RootKind::Image,
         path: request.mount_point.to_owned(),
-        layers: unpacked.layers.into_iter().rev().collect(),
+        overlay: Some(overlay),
         mounts: Vec::new(),
         settings: settings(image),
     })

@@ -67,7 +67,8 @@ impl Detached {
     ///
     /// What open_tree(2) says; `EINVAL` for a tree with locked mounts below it without `recursive`.
     pub fn copy_of_path(path: &Path, recursive: bool) -> Result<Self> {
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive_flag(recursive);
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive_flag(recursive);
         let fd = open_tree(CWD, path, flags).call(|| format!("open_tree({path:?}, OPEN_TREE_CLONE)"))?;
         Ok(Self { fd })
     }
@@ -134,7 +135,12 @@ fn configure(context: BorrowedFd<'_>, option: &FsOption) -> Result<()> {
 /// # Errors
 ///
 /// `EPERM` for a flag that is locked (mount_namespaces(7)); `ENOSYS` for a recursive change before Linux 5.12.
-pub fn set_attributes(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr, recursive: bool) -> Result<()> {
+pub fn set_attributes(
+    mount: BorrowedFd<'_>,
+    set: MountAttr,
+    clear: MountAttr,
+    recursive: bool,
+) -> Result<()> {
     if set.is_empty() && clear.is_empty() {
         return Ok(());
     }
@@ -181,7 +187,8 @@ fn remount(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr) -> Result<()
         (MountAttr::NOATIME, MountFlags::NOATIME),
         (MountAttr::NODIRATIME, MountFlags::NODIRATIME),
     ];
-    let in_force = rustix::fs::fstatvfs(mount).call(|| format!("fstatvfs({})", mount.as_raw_fd()))?.f_flag.bits();
+    let in_force =
+        rustix::fs::fstatvfs(mount).call(|| format!("fstatvfs({})", mount.as_raw_fd()))?.f_flag.bits();
     let mut flags = MountFlags::BIND;
     for (attribute, flag) in PAIRS {
         // ST_RDONLY, ST_NOSUID, ... have the values of their MS_ counterparts (statvfs(3)).

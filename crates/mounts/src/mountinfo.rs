@@ -54,7 +54,19 @@ fn parse_line(line: &str) -> Option<MountEntry> {
     }
     let (fstype, source, super_options) = (next()?.to_owned(), unescape(next()?), next()?.to_owned());
     let source = source.to_string_lossy().into_owned();
-    Some(MountEntry { id, parent, device, root, mount_point, options, shared, master, fstype, source, super_options })
+    Some(MountEntry {
+        id,
+        parent,
+        device,
+        root,
+        mount_point,
+        options,
+        shared,
+        master,
+        fstype,
+        source,
+        super_options,
+    })
 }
 
 /// Turns the octal escapes of the kernel (`\040` for a space) back into bytes.
@@ -81,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_line_with_peer_groups_and_escapes() {
-        let text = "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime shared:7 master:1 - ext3 /dev/root rw,errors=continue\n";
+        let text =
+            "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime shared:7 master:1 - ext3 /dev/root rw,errors=continue\n";
         let entries = parse_mountinfo(text);
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].mount_point, PathBuf::from("/mnt 2"));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use holm_sys::{Context, Errno, Error, Result};
 use rustix::fs::{self, Mode, OFlags, mkdirat};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount,
-    fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen,
 };
 
 use crate::{Detached, FsOption, Root};
@@ -43,9 +43,11 @@ impl Scratch {
     ///
     /// `EEXIST` when there is one of this name; `ENOSPC` when the tmpfs is full.
     pub fn directory(&self, name: &str) -> Result<OwnedFd> {
-        mkdirat(&self.tmpfs, name, Mode::from_raw_mode(0o755)).call(|| format!("mkdirat(scratch, {name:?})"))?;
+        mkdirat(&self.tmpfs, name, Mode::from_raw_mode(0o755))
+            .call(|| format!("mkdirat(scratch, {name:?})"))?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fs::openat(&self.tmpfs, name, flags, Mode::empty()).call(|| format!("openat(scratch, {name:?}, O_PATH)"))
+        fs::openat(&self.tmpfs, name, flags, Mode::empty())
+            .call(|| format!("openat(scratch, {name:?}, O_PATH)"))
     }
 
     /// A writable overlay of `lower`, the topmost first.
@@ -76,7 +78,8 @@ impl Scratch {
         // An owner whom this user namespace does not map shows as the overflow id: the writable layer is the caller's then.
         if stat.st_uid != OVERFLOW_ID && stat.st_gid != OVERFLOW_ID && (stat.st_uid, stat.st_gid) != (0, 0) {
             let (uid, gid) = (fs::Uid::from_raw(stat.st_uid), fs::Gid::from_raw(stat.st_gid));
-            fs::chown(&path, Some(uid), Some(gid)).call(|| format!("chown(scratch, {}, {})", stat.st_uid, stat.st_gid))?;
+            fs::chown(&path, Some(uid), Some(gid))
+                .call(|| format!("chown(scratch, {}, {})", stat.st_uid, stat.st_gid))?;
         }
         Ok(upper)
     }
@@ -94,11 +97,13 @@ impl Scratch {
         set("upperdir", &fd_path(&upper))?;
         set("workdir", &fd_path(&work))?;
         if userxattr {
-            fsconfig_set_flag(&context, "userxattr").call(|| "fsconfig(overlay, FSCONFIG_SET_FLAG, userxattr)")?;
+            fsconfig_set_flag(&context, "userxattr")
+                .call(|| "fsconfig(overlay, FSCONFIG_SET_FLAG, userxattr)")?;
         }
         // Nothing that is written here outlives the mount, so nothing needs to reach the disk. Linux 5.10.
         fsconfig_set_flag(&context, "volatile").call(|| "fsconfig(overlay, FSCONFIG_SET_FLAG, volatile)")?;
-        fsconfig_create(&context).call(|| format!("fsconfig(overlay over {lower:?}, FSCONFIG_CMD_CREATE)"))?;
+        fsconfig_create(&context)
+            .call(|| format!("fsconfig(overlay over {lower:?}, FSCONFIG_CMD_CREATE)"))?;
         let fd = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
             .call(|| "fsmount(overlay)")?;
         Ok(Detached::from_fd(fd))

@@ -31,7 +31,8 @@ impl Root {
     ///
     /// `EMFILE` at the limit of descriptors.
     pub fn strict(&self) -> Result<Self> {
-        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).call(|| format!("dup({})", self.fd.as_raw_fd()))?;
+        let fd =
+            rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).call(|| format!("dup({})", self.fd.as_raw_fd()))?;
         Ok(Self { fd, resolve: self.resolve | ResolveFlags::NO_SYMLINKS })
     }
 
@@ -42,7 +43,8 @@ impl Root {
     /// What openat(2) says.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = fs::open(path, flags, Mode::empty()).call(|| format!("open({path:?}, O_PATH|O_DIRECTORY)"))?;
+        let fd =
+            fs::open(path, flags, Mode::empty()).call(|| format!("open({path:?}, O_PATH|O_DIRECTORY)"))?;
         Ok(Self::new(fd))
     }
 
@@ -73,7 +75,9 @@ impl Root {
         for _ in 0..RETRIES {
             match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, mode, self.resolve) {
                 Err(Errno::AGAIN) => {}
-                result => return result.call(|| format!("openat2({}, {path:?}, {flags:?})", self.fd.as_raw_fd())),
+                result => {
+                    return result.call(|| format!("openat2({}, {path:?}, {flags:?})", self.fd.as_raw_fd()));
+                }
             }
         }
         Err(Error::new(format!("openat2({}, {path:?})", self.fd.as_raw_fd()), Errno::AGAIN))
@@ -134,7 +138,9 @@ impl Root {
         let file = fs::openat(&parent, name.as_path(), flags, Mode::empty())
             .call(|| format!("openat({path:?}, O_PATH|O_NOFOLLOW)"))?;
         match file_type(file.as_fd())? {
-            FileType::Symlink => Err(Error::new(format!("openat({path:?}, O_CREAT|O_NOFOLLOW)"), Errno::LOOP)),
+            FileType::Symlink => {
+                Err(Error::new(format!("openat({path:?}, O_CREAT|O_NOFOLLOW)"), Errno::LOOP))
+            }
             _ => Ok(file),
         }
     }

@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use holm_sys::Context;
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces};
+use rustix::thread::{
+    LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
+};
 
 use crate::{Kind, Kinds, Namespace};
 

@@ -42,16 +42,8 @@ const TABLE: [(Kind, &str, &str, CloneFlags); 8] = [
 
 impl Kind {
     /// All eight.
-    pub const ALL: [Self; 8] = [
-        Self::Mount,
-        Self::Uts,
-        Self::Ipc,
-        Self::Pid,
-        Self::Network,
-        Self::User,
-        Self::Cgroup,
-        Self::Time,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Mount, Self::Uts, Self::Ipc, Self::Pid, Self::Network, Self::User, Self::Cgroup, Self::Time];
 
     /// The name of its link in /proc/PID/ns, such as `mnt`.
     pub fn proc_name(self) -> &'static str {

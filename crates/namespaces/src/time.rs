@@ -44,7 +44,8 @@ impl TimeOffsets {
         if text.is_empty() {
             return Ok(());
         }
-        std::fs::write("/proc/self/timens_offsets", &text).call(|| format!("write(\"/proc/self/timens_offsets\", {text:?})"))
+        std::fs::write("/proc/self/timens_offsets", &text)
+            .call(|| format!("write(\"/proc/self/timens_offsets\", {text:?})"))
     }
 }
 
@@ -119,8 +120,17 @@ mod tests {
 
     #[test]
     fn what_is_no_offset_is_refused() {
-        for text in ["", "monotonic", "monotonic=", "realtime=1", "monotonic=1,monotonic=2", "boottime=1e3", "boottime=--1",
-            "boottime=99999999999999999999", "boottime=0.1234567890"] {
+        for text in [
+            "",
+            "monotonic",
+            "monotonic=",
+            "realtime=1",
+            "monotonic=1,monotonic=2",
+            "boottime=1e3",
+            "boottime=--1",
+            "boottime=99999999999999999999",
+            "boottime=0.1234567890",
+        ] {
             assert!(text.parse::<TimeOffsets>().is_err(), "{text:?}");
         }
     }

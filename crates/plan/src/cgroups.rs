@@ -19,7 +19,11 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
     }
     let path = draft.spec.linux.cgroups_path.as_deref().filter(|path| !path.is_empty()).unwrap_or(id);
     let path = CgroupPath::parse(path).map_err(|cause| {
-        Error::new(format!("use linux.cgroupsPath {path:?}"), cause.to_string(), "give a path such as /holm/NAME")
+        Error::new(
+            format!("use linux.cgroupsPath {path:?}"),
+            cause.to_string(),
+            "give a path such as /holm/NAME",
+        )
     })?;
     draft.prepare.push(Step::CreateCgroup { path });
     draft.undo.push(Step::RemoveCgroup);
@@ -74,7 +78,10 @@ fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
 fn links(destination: &Path, hierarchy: &Hierarchy, name: &Path) -> Vec<Step> {
     let shared = hierarchy.controllers.iter().filter(|_| hierarchy.controllers.len() > 1);
     let named = shared.filter(|controller| !controller.starts_with("name="));
-    let link = |controller: &String| Step::MakeSymlink { path: destination.join(controller), target: name.to_owned() };
+    let link = |controller: &String| Step::MakeSymlink {
+        path: destination.join(controller),
+        target: name.to_owned(),
+    };
     named.map(link).collect()
 }
 

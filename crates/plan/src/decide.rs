@@ -3,7 +3,9 @@
 use holm_namespaces::Kind;
 use holm_spec::Spec;
 
-use crate::{CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, namespaces, privileges};
+use crate::{
+    CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, namespaces, privileges,
+};
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
 ///
@@ -19,7 +21,12 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     let mut plan = draft.finish(id, spec);
     if let Some(process) = &spec.process {
         plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
-        plan.command = Some(Command { args: process.args.clone(), env: process.env.clone(), init: spec.init, terminal: process.terminal });
+        plan.command = Some(Command {
+            args: process.args.clone(),
+            env: process.env.clone(),
+            init: spec.init,
+            terminal: process.terminal,
+        });
     }
     Ok(plan)
 }
@@ -54,7 +61,11 @@ impl<'a> Draft<'a> {
             spec,
             facts,
             prepare: Vec::new(),
-            clone: CloneStep { namespaces: holm_namespaces::Kinds::default(), into_cgroup: false, between: Vec::new() },
+            clone: CloneStep {
+                namespaces: holm_namespaces::Kinds::default(),
+                into_cgroup: false,
+                between: Vec::new(),
+            },
             adopt: Vec::new(),
             take: Vec::new(),
             isolate: Vec::new(),
@@ -71,12 +82,21 @@ impl<'a> Draft<'a> {
 
     /// Takes a mount of the host: by the parent where the child, root of a lesser user namespace, might not reach the
     /// path or keep its propagation; by the child where the parent may not.
-    pub(crate) fn take_mount(&mut self, path: &std::path::Path, recursive: bool, idmap: Option<bool>) -> Slot {
+    pub(crate) fn take_mount(
+        &mut self,
+        path: &std::path::Path,
+        recursive: bool,
+        idmap: Option<bool>,
+    ) -> Slot {
         let slot = self.slots;
         self.slots += 1;
         let step = Step::TakeMount { slot, path: path.to_owned(), recursive, idmap };
         let across = self.spec.linux.namespaces.contains_key(&Kind::User) && self.facts.privileged();
-        if across { self.adopt.push(step) } else { self.take.push(step) }
+        if across {
+            self.adopt.push(step);
+        } else {
+            self.take.push(step);
+        }
         slot
     }
 

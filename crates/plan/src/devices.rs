@@ -26,8 +26,12 @@ pub(crate) fn decide(draft: &mut Draft<'_>) {
     let dev = draft.spec.mounts.iter().rfind(|mount| mount.destination == Path::new("/dev"));
     let bound = dev.is_some_and(|mount| matches!(mount.source, MountSource::Bind { .. }));
     if !bound {
-        let device = |(name, major, minor): (&str, u32, u32)| Step::BindDevice { name: name.into(), major, minor };
-        let link = |(path, target): (&str, &str)| Step::MakeSymlink { path: path.into(), target: PathBuf::from(target) };
+        let device =
+            |(name, major, minor): (&str, u32, u32)| Step::BindDevice { name: name.into(), major, minor };
+        let link = |(path, target): (&str, &str)| Step::MakeSymlink {
+            path: path.into(),
+            target: PathBuf::from(target),
+        };
         draft.root.extend(DEVICES.map(device));
         draft.root.extend(LINKS.map(link));
     }

@@ -20,7 +20,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (phase, steps) in self.phases() {
             if phase == crate::Phase::Adopt {
-                writeln!(f, "          parent   clone3: one process in new namespaces: {}", self.clone.namespaces)?;
+                writeln!(
+                    f,
+                    "          parent   clone3: one process in new namespaces: {}",
+                    self.clone.namespaces
+                )?;
             }
             for (index, step) in steps.iter().enumerate() {
                 writeln!(f, "{:>7}.  {:<8} {step}", self.number(phase, index), phase.who())?;
@@ -81,7 +85,9 @@ impl Step {
             Self::MakeRoot { path, source, change } => {
                 write!(f, "make the root on {} from {source}{change}", path.display())
             }
-            Self::MountOverlay { path, change } => write!(f, "overlay {} of the host{change}", path.display()),
+            Self::MountOverlay { path, change } => {
+                write!(f, "overlay {} of the host{change}", path.display())
+            }
             Self::MountFilesystem { destination, fstype, options, change, .. } => {
                 write!(f, "mount {fstype} on {}", destination.display())?;
                 for option in options {
@@ -94,7 +100,9 @@ impl Step {
                 write!(f, "attach mount {slot} on {}{change}", destination.display())
             }
             Self::BindDevice { name, .. } => write!(f, "bind the device /dev/{name}"),
-            Self::MakeSymlink { path, target } => write!(f, "link {} to {}", path.display(), target.display()),
+            Self::MakeSymlink { path, target } => {
+                write!(f, "link {} to {}", path.display(), target.display())
+            }
             Self::MakeDirectory { path } => write!(f, "make the directory {}", path.display()),
             Self::MaskPath { path } => write!(f, "mask {}", path.display()),
             Self::ReadonlyPath { path } => write!(f, "make {} read-only", path.display()),
@@ -156,15 +164,16 @@ impl fmt::Display for RootSource {
 impl fmt::Display for MountChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |f: &mut fmt::Formatter<'_>, sign: &str, set: MountAttr| {
-            set.iter_names().try_for_each(|(name, _)| write!(f, " {sign}{}", name.to_lowercase().replace('_', "")))
+            set.iter_names()
+                .try_for_each(|(name, _)| write!(f, " {sign}{}", name.to_lowercase().replace('_', "")))
         };
         names(f, "+", self.set)?;
         // The access times are one field: what is cleared of it is not worth a word.
         names(f, "-", self.clear - MountAttr::ATIME)?;
         names(f, "+r:", self.set_recursive)?;
         names(f, "-r:", self.clear_recursive - MountAttr::ATIME)?;
-        self.propagation.iter().try_for_each(|step| {
-            write!(f, " {}{}", if step.recursive { "r" } else { "" }, step.propagation)
-        })
+        self.propagation
+            .iter()
+            .try_for_each(|step| write!(f, " {}{}", if step.recursive { "r" } else { "" }, step.propagation))
     }
 }

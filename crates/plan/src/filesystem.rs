@@ -50,7 +50,10 @@ fn parts(draft: &mut Draft<'_>) {
     let Some(overlay) = &draft.spec.root.overlay else { return };
     let change = MountChange { set: MountAttr::NODEV, ..MountChange::default() };
     let mount = |path: &PathBuf| Step::MountOverlay { path: path.clone(), change: change.clone() };
-    let link = |(path, target): &(PathBuf, PathBuf)| Step::MakeSymlink { path: path.clone(), target: target.clone() };
+    let link = |(path, target): &(PathBuf, PathBuf)| Step::MakeSymlink {
+        path: path.clone(),
+        target: target.clone(),
+    };
     draft.root.extend(overlay.parts.iter().map(mount));
     draft.root.extend(overlay.links.iter().map(link));
 }

@@ -21,9 +21,7 @@ pub use decide::{Options, plan};
 pub use exec::{ExecPlan, JoinTarget, plan_exec};
 pub use facts::{CgroupFacts, HostFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};
-pub use step::{
-    CapabilitySets, IdMapWriter, MountChange, PropagationStep, RootSource, Slot, Step, Symlinks,
-};
+pub use step::{CapabilitySets, IdMapWriter, MountChange, PropagationStep, RootSource, Slot, Step, Symlinks};
 
 use std::fmt;
 

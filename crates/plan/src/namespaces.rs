@@ -22,8 +22,13 @@ pub(crate) fn check(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
         return Err(Error::new("make the container's root", "it needs a mount namespace of its own", hint));
     }
     if !facts.privileged() && !namespaces.contains_key(&Kind::User) {
-        let cause = format!("uid {} has no CAP_SYS_ADMIN, and there is no user namespace to have it in", facts.euid);
-        return Err(Error::new("make namespaces", cause, "give the container a user namespace (--userns auto)"));
+        let cause =
+            format!("uid {} has no CAP_SYS_ADMIN, and there is no user namespace to have it in", facts.euid);
+        return Err(Error::new(
+            "make namespaces",
+            cause,
+            "give the container a user namespace (--userns auto)",
+        ));
     }
     needs_own(spec, Kind::Uts, spec.hostname.is_some() || spec.domainname.is_some(), "set the hostname")
 }
@@ -68,7 +73,10 @@ fn joins(draft: &mut Draft<'_>) {
         Some(NamespaceChoice::Join(path)) => Some(path.clone()),
         _ => None,
     };
-    let order = join_order(namespaces.keys().copied().filter(|kind| joined(kind).is_some()), draft.facts.privileged());
+    let order = join_order(
+        namespaces.keys().copied().filter(|kind| joined(kind).is_some()),
+        draft.facts.privileged(),
+    );
     let steps = |wanted: &dyn Fn(Kind) -> bool| -> Vec<Step> {
         let step = |kind: Kind| joined(&kind).map(|path| Step::JoinNamespace { kind, path });
         order.iter().copied().filter(|kind| wanted(*kind)).filter_map(step).collect()
@@ -105,7 +113,8 @@ fn writer(facts: &HostFacts, uids: &IdMap, gids: &IdMap) -> Result<IdMapWriter, 
     if facts.id_map_programs {
         return Ok(IdMapWriter::Programs);
     }
-    let cause = "an ordinary user maps more than the own id only through newuidmap and newgidmap, which are not here";
+    let cause =
+        "an ordinary user maps more than the own id only through newuidmap and newgidmap, which are not here";
     let hint = "install them (Debian, Fedora: package uidmap or shadow-utils), or map the own id alone";
     Err(Error::new("map the ids of the user namespace", cause, hint))
 }
@@ -130,10 +139,12 @@ fn isolate(draft: &mut Draft<'_>) {
     if linux.is_new(Kind::Network) {
         steps.push(Step::LoopbackUp);
     }
-    steps.extend(linux.sysctl.iter().map(|(name, value)| Step::WriteSysctl {
-        path: sysctl_path(name),
-        value: value.clone(),
-    }));
+    steps.extend(
+        linux
+            .sysctl
+            .iter()
+            .map(|(name, value)| Step::WriteSysctl { path: sysctl_path(name), value: value.clone() }),
+    );
     draft.isolate.extend(steps);
 }
 
@@ -154,11 +165,15 @@ fn inside(map: &IdMap, own: u32) -> u32 {
 fn sysctl_path(name: &str) -> PathBuf {
     let first = name.find(['.', '/']).and_then(|at| name.get(at..=at));
     match first {
-        Some(".") => name.chars().map(|c| match c {
-            '.' => '/',
-            '/' => '.',
-            other => other,
-        }).collect::<String>().into(),
+        Some(".") => name
+            .chars()
+            .map(|c| match c {
+                '.' => '/',
+                '/' => '.',
+                other => other,
+            })
+            .collect::<String>()
+            .into(),
         _ => name.into(),
     }
 }
@@ -169,7 +184,10 @@ mod tests {
 
     #[test]
     fn sysctl_names_with_dots_or_slashes() {
-        assert_eq!(sysctl_path("net.ipv4.conf.eth0/1.forwarding"), PathBuf::from("net/ipv4/conf/eth0.1/forwarding"));
+        assert_eq!(
+            sysctl_path("net.ipv4.conf.eth0/1.forwarding"),
+            PathBuf::from("net/ipv4/conf/eth0.1/forwarding")
+        );
         assert_eq!(sysctl_path("net/ipv4/ip_forward"), PathBuf::from("net/ipv4/ip_forward"));
     }
 }

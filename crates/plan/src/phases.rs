@@ -119,7 +119,12 @@ impl Plan {
 
     /// The number of a step, from 1, counted through all phases.
     pub fn number(&self, phase: Phase, index: usize) -> usize {
-        let before = self.phases().iter().filter(|(other, _)| *other < phase).map(|(_, steps)| steps.len()).sum::<usize>();
+        let before = self
+            .phases()
+            .iter()
+            .filter(|(other, _)| *other < phase)
+            .map(|(_, steps)| steps.len())
+            .sum::<usize>();
         before + index + 1
     }
 }

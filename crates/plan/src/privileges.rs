@@ -41,7 +41,9 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     }
     let terminal_owner = process.terminal.then_some(process.user.uid);
     steps.push(Step::NewSession { terminal_owner });
-    steps.extend(process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }));
+    steps.extend(
+        process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }),
+    );
     let wanted = &process.capabilities;
     let have = |set: CapabilitySet| set & situation.available;
     steps.push(Step::DropBounding { keep: have(wanted.bounding) });
@@ -67,4 +69,3 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     }
     steps
 }
-

@@ -27,11 +27,12 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(command: &Command, die_with_parent: bool) -> Result<Prepared, Failure> {
     let name = command.args.first().map(String::as_str).unwrap_or_default();
     let path = find(name, &command.env)?;
-    let nul = |_| not_executable(StepError::new(format!("{name:?} has a NUL in its path, arguments or environment")));
+    let nul = |_| {
+        not_executable(StepError::new(format!("{name:?} has a NUL in its path, arguments or environment")))
+    };
     Ok(Prepared {
-        path: CString::new(path.as_os_str().as_bytes()).map_err(|_| {
-            not_executable(StepError::new(format!("{name:?} has a NUL in its path")))
-        })?,
+        path: CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| not_executable(StepError::new(format!("{name:?} has a NUL in its path"))))?,
         argv: CStrings::new(&command.args).map_err(nul)?,
         envp: CStrings::new(&command.env).map_err(nul)?,
         init: command.init,
@@ -96,14 +97,20 @@ fn find(name: &str, env: &[String]) -> Result<PathBuf, Failure> {
     }
     Err(refused.unwrap_or_else(|| {
         let error = StepError::new(format!("executable file {name:?} not found in PATH={search:?}"));
-        not_found(error.hinting("check the spelling, or whether the image has it; a path with a slash is not searched"))
+        not_found(
+            error.hinting(
+                "check the spelling, or whether the image has it; a path with a slash is not searched",
+            ),
+        )
     }))
 }
 
 fn check(path: &Path) -> Result<(), Failure> {
     let stat = statat(CWD, path, AtFlags::empty()).call(|| format!("stat({path:?})"));
     let stat = stat.map_err(|error| match error.errno() {
-        Errno::NOENT | Errno::NOTDIR => not_found(StepError::from(error).hinting("it is not in the container")),
+        Errno::NOENT | Errno::NOTDIR => {
+            not_found(StepError::from(error).hinting("it is not in the container"))
+        }
         _ => not_executable(error.into()),
     })?;
     if FileType::from_raw_mode(stat.st_mode).is_dir() {
@@ -111,7 +118,9 @@ fn check(path: &Path) -> Result<(), Failure> {
     }
     accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
         .call(|| format!("faccessat2({path:?}, X_OK, AT_EACCESS)"))
-        .map_err(|error| not_executable(StepError::from(error).hinting("it may not be executed: check its mode")))
+        .map_err(|error| {
+            not_executable(StepError::from(error).hinting("it may not be executed: check its mode"))
+        })
 }
 
 #[cfg(test)]

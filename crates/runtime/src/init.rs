@@ -45,12 +45,12 @@ pub(crate) fn run(prepared: Prepared, teller: Channel) -> ! {
 ///
 /// When the command cannot be run; else this does not return.
 pub fn main(args: Vec<String>) -> Result<std::convert::Infallible, Error> {
-    let env = std::env::vars_os().filter_map(|(name, value)| {
-        Some(format!("{}={}", name.to_str()?, value.to_str()?))
-    });
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value.to_str()?)));
     let command = Command { args, env: env.collect(), init: true, terminal: false };
     let prepared = command::prepare(&command, false).map_err(|failure| explain_start(&failure))?;
-    let (ours, theirs) = Channel::pair().map_err(|error| system("start the command under its init", error))?;
+    let (ours, theirs) =
+        Channel::pair().map_err(|error| system("start the command under its init", error))?;
     let child = start(&prepared, &theirs, Session::Shared);
     let child = child.map_err(|error| system("start the command under its init", error))?;
     drop(theirs);

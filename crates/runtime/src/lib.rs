@@ -26,7 +26,7 @@ mod steps;
 pub use error::{Error, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use init::main as init_main;
 pub use lifecycle::{
-    Container, CreateRequest, ExecRequest, create, delete, exec, kill, list, plan, start, state,
+    Container, CreateRequest, ExecRequest, create, delete, exec, kill, list, member, plan, start, state,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use probe::probe;

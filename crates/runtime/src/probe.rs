@@ -2,8 +2,8 @@
 
 use holm_cgroups::{Layout, delegated};
 use holm_credentials::CapabilitySet;
-use holm_namespaces::{Kind, Kinds};
 use holm_namespaces::idmap::IdMapper;
+use holm_namespaces::{Kind, Kinds};
 use holm_plan::{CgroupFacts, HostFacts};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{getegid, geteuid};
@@ -25,7 +25,8 @@ pub fn probe() -> Result<HostFacts, Error> {
         egid: getegid().as_raw(),
         permitted: own.permitted,
         bounding: own.bounding,
-        known: holm_credentials::known().map_err(|error| system("find out the kernel's capabilities", error))?,
+        known: holm_credentials::known()
+            .map_err(|error| system("find out the kernel's capabilities", error))?,
         kinds: kinds(),
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
         cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },

@@ -66,7 +66,10 @@ impl<'a> Narrator<'a> {
                 .with_status(*status),
             Failure::Other { what, error } => {
                 let hint = error.hint.clone().or_else(|| hints::for_clone(error.errno()));
-                Error::new(format!("cannot {what}")).because(&error.cause).hinting(hint).with_status(STATUS_FAILED)
+                Error::new(format!("cannot {what}"))
+                    .because(&error.cause)
+                    .hinting(hint)
+                    .with_status(STATUS_FAILED)
             }
         }
     }

@@ -45,7 +45,8 @@ impl OverlayRoot {
         let field = format!("annotations[{OVERLAY:?}]");
         let overlay: Self = serde_json::from_str(text)
             .map_err(|cause| Error::invalid(&field, cause, "{\"lower\": [paths], \"size\": \"1g\"}"))?;
-        let mut paths = overlay.lower.iter().chain(&overlay.parts).chain(overlay.links.iter().map(|(path, _)| path));
+        let mut paths =
+            overlay.lower.iter().chain(&overlay.parts).chain(overlay.links.iter().map(|(path, _)| path));
         if paths.any(|path| !path.is_absolute()) || overlay.lower.is_empty() == overlay.parts.is_empty() {
             return Err(Error::invalid(field, text, "absolute paths, in either lower or parts"));
         }

@@ -51,10 +51,14 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Read { .. } => Some("a bundle is a directory with a config.json and a root file system".into()),
+            Self::Read { .. } => {
+                Some("a bundle is a directory with a config.json and a root file system".into())
+            }
             Self::Syntax { .. } => None,
             Self::Invalid { allowed, .. } => Some(format!("allowed: {allowed}")),
-            Self::Unsupported { field } => Some(format!("take {field} out of config.json, or use another runtime for it")),
+            Self::Unsupported { field } => {
+                Some(format!("take {field} out of config.json, or use another runtime for it"))
+            }
         }
     }
 }

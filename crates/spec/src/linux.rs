@@ -49,7 +49,12 @@ impl Linux {
             gid_map: id_map("linux.gidMappings", linux.gid_mappings().as_deref())?,
             time_offsets: linux.time_offsets().as_ref().map(time_offsets).transpose()?,
             cgroups_path: linux.cgroups_path().as_ref().map(|path| path.to_string_lossy().into_owned()),
-            sysctl: linux.sysctl().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            sysctl: linux
+                .sysctl()
+                .iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
@@ -90,7 +95,11 @@ impl Linux {
                 None => {
                     let allowed = "the names that belong to a namespace: kernel.msg*, kernel.sem, kernel.shm*, \
                                    fs.mqueue.*, kernel.domainname, net.*";
-                    return Err(Error::invalid(format!("linux.sysctl[{key:?}]"), "of the whole host", allowed));
+                    return Err(Error::invalid(
+                        format!("linux.sysctl[{key:?}]"),
+                        "of the whole host",
+                        allowed,
+                    ));
                 }
             };
             if !self.namespaces.contains_key(&kind) || name.split('.').any(str::is_empty) {
@@ -188,7 +197,11 @@ fn paths(field: &str, paths: Option<&[String]>) -> Result<Vec<PathBuf>, Error> {
         if path.is_absolute() {
             return Ok(path);
         }
-        Err(Error::invalid(format!("{field}[{index}]"), format!("{path:?}"), "an absolute path in the container"))
+        Err(Error::invalid(
+            format!("{field}[{index}]"),
+            format!("{path:?}"),
+            "an absolute path in the container",
+        ))
     };
     paths.unwrap_or_default().iter().enumerate().map(check).collect()
 }

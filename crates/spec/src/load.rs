@@ -79,7 +79,9 @@ impl Spec {
         let mounts = config.mounts().iter().flatten().enumerate();
         Ok(Self {
             root: RootFilesystem::check(config.root().as_ref(), bundle, &annotations)?,
-            mounts: mounts.map(|(index, mount)| Mount::check(mount, index, bundle)).collect::<Result<_, _>>()?,
+            mounts: mounts
+                .map(|(index, mount)| Mount::check(mount, index, bundle))
+                .collect::<Result<_, _>>()?,
             process: config.process().as_ref().map(Process::check).transpose()?,
             hostname: name("hostname", config.hostname())?,
             domainname: name("domainname", config.domainname())?,
@@ -98,7 +100,8 @@ impl RootFilesystem {
         bundle: &Path,
         annotations: &HashMap<String, String>,
     ) -> Result<Self, Error> {
-        let root = root.ok_or_else(|| Error::invalid("root", "missing", "an object with the path of the root"))?;
+        let root =
+            root.ok_or_else(|| Error::invalid("root", "missing", "an object with the path of the root"))?;
         if root.path().as_os_str().is_empty() {
             return Err(Error::invalid("root.path", "empty", "the path of a directory"));
         }

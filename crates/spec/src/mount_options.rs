@@ -63,7 +63,9 @@ impl MountOptions {
             "idmap" => self.idmap = Some(self.idmap.unwrap_or(false)),
             "ridmap" => self.idmap = Some(true),
             "defaults" | "" | "norelatime" | "nostrictatime" => {}
-            "tmpcopyup" | "copy-symlink" | "src-nofollow" | "dest-nofollow" => self.unsupported.push(word.into()),
+            "tmpcopyup" | "copy-symlink" | "src-nofollow" | "dest-nofollow" => {
+                self.unsupported.push(word.into());
+            }
             _ => self.data.push(match word.split_once('=') {
                 Some((key, value)) => FsOption::pair(key, value),
                 None => FsOption::flag(word),
@@ -125,11 +127,15 @@ mod tests {
 
     #[test]
     fn words_become_flags_and_the_rest_is_for_the_file_system() {
-        let options = MountOptions::parse(["nosuid", "ro", "rw", "mode=755", "newinstance", "rslave", "rbind"]);
+        let options =
+            MountOptions::parse(["nosuid", "ro", "rw", "mode=755", "newinstance", "rslave", "rbind"]);
         assert_eq!(options.attributes.set, MountAttr::NOSUID);
         assert_eq!(options.attributes.clear, MountAttr::RDONLY);
         assert_eq!(options.data, [FsOption::pair("mode", "755"), FsOption::flag("newinstance")]);
-        assert_eq!(options.propagation, [PropagationChange { propagation: Propagation::Slave, recursive: true }]);
+        assert_eq!(
+            options.propagation,
+            [PropagationChange { propagation: Propagation::Slave, recursive: true }]
+        );
         assert_eq!(options.bind, Some(true));
     }
 

@@ -89,7 +89,10 @@ impl Process {
             console_size: process.console_size().map(console_size).transpose()?,
             user: user(process.user())?,
             cwd: process.cwd().clone(),
-            capabilities: process.capabilities().as_ref().map_or(Ok(Capabilities::default()), capabilities)?,
+            capabilities: process
+                .capabilities()
+                .as_ref()
+                .map_or(Ok(Capabilities::default()), capabilities)?,
             rlimits: rlimits(process.rlimits().as_deref().unwrap_or_default())?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             args,
@@ -100,14 +103,17 @@ impl Process {
 
 fn no_nul(field: &str, strings: &[String]) -> Result<(), Error> {
     match strings.iter().position(|text| text.contains('\0')) {
-        Some(index) => Err(Error::invalid(format!("{field}[{index}]"), "with a NUL in it", "text without NUL")),
+        Some(index) => {
+            Err(Error::invalid(format!("{field}[{index}]"), "with a NUL in it", "text without NUL"))
+        }
         None => Ok(()),
     }
 }
 
 fn console_size(size: oci::Box) -> Result<(u16, u16), Error> {
     let number = |field: &str, value: u64| {
-        u16::try_from(value).map_err(|_| Error::invalid(format!("process.consoleSize.{field}"), value, "0 to 65535"))
+        u16::try_from(value)
+            .map_err(|_| Error::invalid(format!("process.consoleSize.{field}"), value, "0 to 65535"))
     };
     Ok((number("height", size.height())?, number("width", size.width())?))
 }
@@ -143,9 +149,9 @@ fn capability_set(name: &str, set: &Option<oci::Capabilities>) -> Result<Capabil
     let mut result = CapabilitySet::default();
     for capability in set.iter().flatten() {
         let word = capability.to_string();
-        let capability = word
-            .parse()
-            .map_err(|_| Error::invalid(format!("process.capabilities.{name}"), &word, "the names of capabilities(7)"))?;
+        let capability = word.parse().map_err(|_| {
+            Error::invalid(format!("process.capabilities.{name}"), &word, "the names of capabilities(7)")
+        })?;
         result.insert(capability);
     }
     Ok(result)
@@ -156,7 +162,8 @@ fn rlimits(limits: &[oci::PosixRlimit]) -> Result<Vec<ResourceLimit>, Error> {
     for (index, limit) in limits.iter().enumerate() {
         let field = |name: &str| format!("process.rlimits[{index}].{name}");
         let word = limit.typ().to_string();
-        let resource = word.parse().map_err(|_| Error::invalid(field("type"), &word, "the names of setrlimit(2)"))?;
+        let resource =
+            word.parse().map_err(|_| Error::invalid(field("type"), &word, "the names of setrlimit(2)"))?;
         if limit.soft() > limit.hard() {
             return Err(Error::invalid(field("soft"), limit.soft(), "not more than hard"));
         }

@@ -113,7 +113,8 @@ impl Entry {
     ///
     /// [`Error::Damaged`].
     pub fn read(&self) -> Result<Option<Record>, Error> {
-        let system = |cause| Error::System { what: format!("read the state of container {:?}", self.id), cause };
+        let system =
+            |cause| Error::System { what: format!("read the state of container {:?}", self.id), cause };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = match fs::openat(&self.directory, RECORD, flags, Mode::empty()) {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
@@ -122,7 +123,9 @@ impl Entry {
         let mut text = Vec::new();
         let mut reader = File::from(file).take(LARGEST_RECORD);
         reader.read_to_end(&mut text).call(|| format!("read({RECORD:?})")).map_err(system)?;
-        serde_json::from_slice(&text).map(Some).map_err(|cause| Error::Damaged { path: self.path.join(RECORD), cause })
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|cause| Error::Damaged { path: self.path.join(RECORD), cause })
     }
 }
 
@@ -173,8 +176,12 @@ impl Locked {
     ///
     /// `ENOSPC` and its like.
     pub fn write(&self, record: &Record) -> Result<(), Error> {
-        let system = |cause| Error::System { what: format!("write the state of container {:?}", self.entry.id), cause };
-        let text = serde_json::to_vec(record).map_err(|cause| Error::Damaged { path: self.entry.path.join(RECORD), cause })?;
+        let system = |cause| Error::System {
+            what: format!("write the state of container {:?}", self.entry.id),
+            cause,
+        };
+        let text = serde_json::to_vec(record)
+            .map_err(|cause| Error::Damaged { path: self.entry.path.join(RECORD), cause })?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = fs::openat(&self.entry.directory, NEW_RECORD, flags, Mode::from_raw_mode(0o600))
             .call(|| format!("openat({NEW_RECORD:?}, O_CREAT)"))
@@ -225,6 +232,8 @@ mod tests {
             id: id.into(),
             status: Status::Created,
             process: None,
+            init: false,
+            command: None,
             bundle: "/b".into(),
             rootfs: "/b/rootfs".into(),
             created: "2026-01-01T00:00:00Z".into(),

@@ -67,13 +67,17 @@ impl Error {
         match self {
             Self::NotFound { .. } => Some("holm ps shows what runs".into()),
             Self::Exists { id } => Some(format!("take another name, or delete {id} first")),
-            Self::InvalidId { .. } => Some("an id has letters, digits and _ + - . in it, and at most 1024 of them".into()),
+            Self::InvalidId { .. } => {
+                Some("an id has letters, digits and _ + - . in it, and at most 1024 of them".into())
+            }
             Self::Illegal { status: Status::Stopped, .. } => Some("delete it, and create it again".into()),
             Self::Foreign { path } => Some(format!(
                 "{} must be a directory with mode 0700 that belongs to you; remove it, or set XDG_RUNTIME_DIR",
                 path.display()
             )),
-            Self::Damaged { path, .. } => Some(format!("remove {} once its container is gone", path.display())),
+            Self::Damaged { path, .. } => {
+                Some(format!("remove {} once its container is gone", path.display()))
+            }
             Self::Illegal { .. } | Self::System { .. } => None,
         }
     }

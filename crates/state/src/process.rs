@@ -19,6 +19,13 @@ impl ProcessId {
         Some(Self { pid: pid.as_raw_nonzero().get(), start_time })
     }
 
+    /// The first child of this process; `None` when it has none (or the kernel lacks CONFIG_PROC_CHILDREN).
+    pub fn first_child(self) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid)).ok()?;
+        let first = text.split_ascii_whitespace().next()?.parse().ok()?;
+        Self::of(Pid::from_raw(first)?)
+    }
+
     /// The pid.
     pub fn pid(self) -> Option<Pid> {
         Pid::from_raw(self.pid)
@@ -26,7 +33,8 @@ impl ProcessId {
 
     /// Whether this very process still runs; a zombie does not.
     pub fn is_alive(self) -> bool {
-        stat(self.pid).is_some_and(|(state, start_time)| start_time == self.start_time && !matches!(state, 'Z' | 'X'))
+        stat(self.pid)
+            .is_some_and(|(state, start_time)| start_time == self.start_time && !matches!(state, 'Z' | 'X'))
     }
 }
 

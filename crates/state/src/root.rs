@@ -74,8 +74,10 @@ impl Root {
             result => result.call(|| format!("opendir({directory:?})")),
         };
         let entries = entries.map_err(|cause| Error::System { what: "list the containers".into(), cause })?;
-        let mut ids: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|id| check_id(id).is_ok()).collect();
+        let mut ids: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|id| check_id(id).is_ok())
+            .collect();
         ids.sort();
         Ok(ids)
     }
@@ -97,7 +99,11 @@ fn default_path(uid: u32, runtime_dir: Option<PathBuf>) -> PathBuf {
 }
 
 fn make(path: &Path) -> Result<(), Error> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).call(|| format!("mkdir({path:?}, 0700)"));
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .call(|| format!("mkdir({path:?}, 0700)"));
     made.map_err(|cause| Error::System { what: format!("make the run directory {}", path.display()), cause })
 }
 

@@ -14,7 +14,10 @@ pub fn describe(errno: Errno) -> &'static str {
 
 fn entry(errno: Errno) -> (&'static str, &'static str) {
     let number = errno.raw_os_error();
-    CATALOGUE.iter().find(|(n, ..)| *n == number).map_or(("EUNKNOWN", "Unknown error"), |(_, name, text)| (name, text))
+    CATALOGUE
+        .iter()
+        .find(|(n, ..)| *n == number)
+        .map_or(("EUNKNOWN", "Unknown error"), |(_, name, text)| (name, text))
 }
 
 /// Number (from libc, which differs between architectures), name, text.

@@ -115,11 +115,7 @@ pub fn wait_for_signal(set: &SignalSet) -> Result<SigInfo> {
         if number > 0 {
             // SAFETY: the sender's pid is meaningful for signals sent by processes, and readable for all.
             let sender = unsafe { info.si_pid() };
-            return Ok(SigInfo {
-                number,
-                sender: Pid::from_raw(sender),
-                from_kernel: info.si_code > 0,
-            });
+            return Ok(SigInfo { number, sender: Pid::from_raw(sender), from_kernel: info.si_code > 0 });
         }
         let error = last_error("sigwaitinfo()");
         if error.errno() != Errno::INTR {
@@ -148,5 +144,9 @@ pub fn send_signal_by_pidfd(pidfd: BorrowedFd<'_>, number: i32) -> Result<()> {
     let info: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: a null siginfo asks the kernel to fill one in as kill(2) does; the descriptor is open while borrowed.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), number, info, 0) };
-    if result == 0 { Ok(()) } else { Err(last_error(&format!("pidfd_send_signal({}, {number})", pidfd.as_raw_fd()))) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(last_error(&format!("pidfd_send_signal({}, {number})", pidfd.as_raw_fd())))
+    }
 }

@@ -10,7 +10,7 @@ mod process;
 mod system;
 
 pub(crate) use capabilities::sets;
-pub(crate) use mounts::{bind_tree, filesystem};
+pub(crate) use mounts::{bind, bind_tree, filesystem};
 pub(crate) use environment::{merge, with_variables};
 pub use namespaces::{Choice, Namespaces};
 pub(crate) use process::{command, console_size, is_interactive_shell};
@@ -19,12 +19,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use holm_spec::{OverlayRoot, annotations};
-use oci_spec::runtime::{LinuxIdMapping, Mount, Root, Spec};
+use oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder, Mount, Root, Spec};
 
 use crate::caller::Caller;
 use crate::options::{ContainerName, RunOptions};
 use crate::userns::UserNamespace;
-use crate::{Error, Result};
+use crate::{Because, Error, Result};
 
 /// The version of the specification that the configuration is written in: no field of it is newer, and runtimes that
 /// do not know the time namespace refuse it by name.
@@ -48,8 +48,8 @@ pub struct PreparedRoot {
     pub kind: RootKind,
     /// The directory; with layers, the one of the bundle that they are mounted on.
     pub path: PathBuf,
-    /// The layers of an overlay, the topmost first; none for a directory.
-    pub layers: Vec<PathBuf>,
+    /// What it is stacked or put together from; none for a directory.
+    pub overlay: Option<OverlayRoot>,
     /// The mounts that come along with it.
     pub mounts: Vec<Mount>,
     /// What the image says.
@@ -145,7 +145,7 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
 
 fn root(blueprint: &Blueprint<'_>) -> Result<Root> {
     let options = &blueprint.options.mounts;
-    if options.size.is_some() && blueprint.root.layers.is_empty() {
+    if options.size.is_some() && blueprint.root.overlay.is_none() {
         return Err(Error::new("--size goes with a root that is copied on write")
             .with_cause("a root directory is used as it is, and what is written to it stays in it"));
     }
@@ -160,20 +160,28 @@ fn annotations(blueprint: &Blueprint<'_>) -> HashMap<String, String> {
     if blueprint.options.process.init {
         annotations.insert(annotations::INIT.to_owned(), "true".to_owned());
     }
-    if !blueprint.root.layers.is_empty() {
-        let size = blueprint.options.mounts.size.map(|size| size.to_string());
-        let overlay = OverlayRoot { lower: blueprint.root.layers.clone(), size };
+    if let Some(overlay) = &blueprint.root.overlay {
         annotations.insert(annotations::OVERLAY.to_owned(), overlay.to_annotation());
     }
     annotations
 }
 
 /// Maps in the words of the specification.
-pub(crate) fn id_mappings(map: &holm_namespaces::IdMap) -> Vec<LinuxIdMapping> {
+fn id_mappings(map: &holm_namespaces::IdMap) -> Result<Vec<LinuxIdMapping>> {
     let line = |m: &holm_namespaces::Mapping| {
-        let mut mapping = LinuxIdMapping::default();
-        mapping.set_container_id(m.container).set_host_id(m.host).set_size(m.size);
-        mapping
+        let mapping = LinuxIdMappingBuilder::default().container_id(m.container).host_id(m.host).size(m.size);
+        mapping.build().because(|| "cannot write the id maps down")
     };
     map.mappings().iter().map(line).collect()
+}
+
+impl PreparedRoot {
+    /// The directories in which a file of the container is looked for, the lowest first.
+    pub(crate) fn layers(&self) -> Vec<PathBuf> {
+        match &self.overlay {
+            None => vec![self.path.clone()],
+            Some(overlay) if overlay.lower.is_empty() => vec![PathBuf::from("/")],
+            Some(overlay) => overlay.lower.iter().rev().cloned().collect(),
+        }
+    }
 }

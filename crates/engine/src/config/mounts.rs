@@ -149,7 +149,8 @@ pub(crate) fn bind_tree(source: &Path, destination: impl AsRef<Path>, options: &
     entry(destination.as_ref(), "bind", source, &[&["rbind", "rprivate"], options].concat())
 }
 
-fn bind(source: &Path, destination: &Path, options: &[&str]) -> Mount {
+/// A bind mount of one file or directory, private.
+pub(crate) fn bind(source: &Path, destination: &Path, options: &[&str]) -> Mount {
     entry(destination, "bind", source, &[&["bind", "rprivate"], options].concat())
 }
 

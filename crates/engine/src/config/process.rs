@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Box as Size, PosixRlimit, Process, User};
+use oci_spec::runtime::{Box as Size, BoxBuilder, PosixRlimit, PosixRlimitBuilder, Process, User};
 
 use super::{Blueprint, Choice, RootKind, capabilities, environment};
 use crate::hostroot;
 use crate::options::{SecurityOption, SecurityOptions, Target, Ulimit};
-use crate::{Error, Result};
+use crate::{Because, Error, Result};
 
 /// The shells that are started without arguments to be typed into.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh"];
@@ -21,18 +21,18 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Process> {
     process.set_env(Some(variables(blueprint)));
     process.set_cwd(workdir(blueprint)?);
     process.set_user(user(blueprint)?);
-    process.set_rlimits(rlimits(&options.process.ulimits));
+    process.set_rlimits(rlimits(&options.process.ulimits)?);
     process.set_capabilities(Some(capabilities::sets(&options.security, blueprint.identity.uid, &available)?));
     process.set_no_new_privileges(Some(no_new_privileges(&options.security)));
     process.set_terminal(Some(blueprint.terminal.is_some()));
-    process.set_console_size(blueprint.terminal.map(console_size));
+    process.set_console_size(blueprint.terminal.and_then(console_size));
     Ok(process)
 }
 
-pub(crate) fn console_size((rows, columns): (u16, u16)) -> Size {
-    let mut size = Size::default();
-    size.set_height(rows.into()).set_width(columns.into());
-    size
+/// A size that is not known is left out.
+pub(crate) fn console_size((rows, columns): (u16, u16)) -> Option<Size> {
+    let size = BoxBuilder::default().height(u64::from(rows)).width(u64::from(columns));
+    size.build().ok().filter(|_| rows > 0 && columns > 0)
 }
 
 /// The program and its arguments: what was said, after the image's entry point or the one that was said instead.
@@ -123,15 +123,15 @@ fn user(blueprint: &Blueprint<'_>) -> Result<User> {
     Ok(user)
 }
 
-fn rlimits(ulimits: &[Ulimit]) -> Option<Vec<PosixRlimit>> {
+/// The last one said of each resource holds.
+fn rlimits(ulimits: &[Ulimit]) -> Result<Option<Vec<PosixRlimit>>> {
     let mut limits: Vec<PosixRlimit> = Vec::with_capacity(ulimits.len());
     for ulimit in ulimits {
         limits.retain(|other| other.typ() != ulimit.resource);
-        let mut limit = PosixRlimit::default();
-        limit.set_typ(ulimit.resource).set_soft(ulimit.soft).set_hard(ulimit.hard);
-        limits.push(limit);
+        let limit = PosixRlimitBuilder::default().typ(ulimit.resource).soft(ulimit.soft).hard(ulimit.hard);
+        limits.push(limit.build().because(|| "cannot write the limits down")?);
     }
-    (!limits.is_empty()).then_some(limits)
+    Ok((!limits.is_empty()).then_some(limits))
 }
 
 /// On unless it was turned off, or the container is privileged: no set-user-ID program makes more of a process than

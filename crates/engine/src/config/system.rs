@@ -26,8 +26,8 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     linux.set_time_offsets(time_offsets(blueprint));
     linux.set_rootfs_propagation(rootfs_propagation(blueprint));
     if let UserNamespace::New(maps) = blueprint.user_namespace {
-        linux.set_uid_mappings(Some(id_mappings(&maps.uid)));
-        linux.set_gid_mappings(Some(id_mappings(&maps.gid)));
+        linux.set_uid_mappings(Some(id_mappings(&maps.uid)?));
+        linux.set_gid_mappings(Some(id_mappings(&maps.gid)?));
     }
     Ok(linux)
 }

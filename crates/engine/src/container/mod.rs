@@ -16,7 +16,7 @@ mod record;
 mod sweep;
 
 pub use record::Record;
-pub(crate) use sweep::{Abandoned, abandoned};
+pub(crate) use sweep::abandoned;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! The user's own terminal.
 
-use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, Once, PoisonError};
 
 use rustix::stdio::{stderr, stdin, stdout};

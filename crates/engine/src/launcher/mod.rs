@@ -6,7 +6,7 @@ mod overlay;
 mod replaced_init;
 
 pub(crate) use other::OtherRuntime;
-pub(crate) use overlay::mount as mount_overlay;
+pub(crate) use overlay::{mount as mount_overlay, refuse_ordinary_user};
 pub(crate) use replaced_init::replace as replace_init;
 
 use std::path::Path;

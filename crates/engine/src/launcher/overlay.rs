@@ -1,10 +1,11 @@
 //! An overlay root for a runtime that does not make one itself: it is mounted in a mount namespace of this process,
 //! which the runtime is started in, and ends with both.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use holm_mounts::{Overlay, Propagation, Root, set_propagation};
+use holm_mounts::{Propagation, Root, Scratch, set_propagation};
 use holm_namespaces::{Kind, Kinds, unshare};
+use holm_spec::OverlayRoot;
 use rustix::fd::AsFd;
 
 use crate::{Because, Error, Result};
@@ -12,21 +13,23 @@ use crate::{Because, Error, Result};
 /// Where the overlay's writable layer is mounted, in the bundle.
 const SCRATCH: &str = "upper";
 
-/// Moves this process into a mount namespace of its own, and mounts the overlay on `mount_point` of `bundle` there.
-/// What is mounted on the host later still appears; nothing that is mounted here appears there.
+/// Moves this process into a mount namespace of its own, and mounts `overlay` on `mount_point` there. What is mounted on
+/// the host later still appears; nothing that is mounted here appears there.
 ///
 /// # Errors
 ///
 /// Without `CAP_SYS_ADMIN`.
-pub(crate) fn mount(bundle: &Path, mount_point: &Path, lower: &[PathBuf], size: Option<&str>) -> Result<()> {
+pub(crate) fn mount(bundle: &Path, mount_point: &Path, overlay: &OverlayRoot) -> Result<()> {
     let failed = || "cannot mount the root for another runtime";
     let scratch = bundle.join(SCRATCH);
     std::fs::create_dir_all(&scratch).because(failed)?;
     unshare(Kinds::from(Kind::Mount)).because(failed)?;
     let root = Root::open(Path::new("/")).because(failed)?;
     set_propagation(root.as_fd(), Propagation::Slave, true).because(failed)?;
-    let overlay = Overlay { lower, size }.mount(&Root::open(&scratch).because(failed)?).because(failed)?;
-    overlay.attach(Root::open(mount_point).because(failed)?.as_fd()).because(failed)
+    let place = Root::open(&scratch).because(failed)?;
+    let mut scratch = Scratch::mount(&place, overlay.size.as_deref()).because(failed)?;
+    let mounted = scratch.overlay(&overlay.lower).because(failed)?;
+    mounted.attach(Root::open(mount_point).because(failed)?.as_fd()).because(failed)
 }
 
 /// Why an ordinary user cannot have it.

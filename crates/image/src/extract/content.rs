@@ -19,7 +19,9 @@ impl Extractor {
         entry: &Entry,
         data: &mut Reader<impl Input>,
     ) -> Result<(), Refusal> {
-        let file = self.create(name, entry.mode & 0o777)?;
+        // Setting attributes needs the right to write, even on an open file.
+        let mode = if entry.xattrs.is_empty() { entry.mode & 0o777 } else { 0o600 };
+        let file = self.create(name, mode)?;
         let failed = |call, length| format!("{call}({}, ..., {length})", quoted(name.as_bytes()));
         match &entry.segments {
             None => copy(data, |chunk| write(&file, chunk).call(|| failed("write", chunk.len())))?,
@@ -30,7 +32,7 @@ impl Extractor {
                 }
             }
         }
-        let subject = Subject::Open(file.as_fd(), Some(entry.mode & 0o777));
+        let subject = Subject::Open(file.as_fd(), Some(mode));
         self.setter.set(&subject, &Attributes::from(entry), name.as_bytes())
     }
 

@@ -151,8 +151,14 @@ mod tests {
         assert_eq!(map(&[]), Err(IdMapError::Empty));
         assert_eq!(map(&[(0, 0, 0)]), Err(IdMapError::NoSize(0)));
         assert_eq!(map(&[(0, u32::MAX, 1)]), Err(IdMapError::Overflow(0, u32::MAX, 1)));
-        assert!(matches!(map(&[(0, 1000, 10), (9, 5000, 1)]), Err(IdMapError::Overlap { side: "container", .. })));
-        assert!(matches!(map(&[(0, 1000, 10), (10, 1009, 1)]), Err(IdMapError::Overlap { side: "host", .. })));
+        assert!(matches!(
+            map(&[(0, 1000, 10), (9, 5000, 1)]),
+            Err(IdMapError::Overlap { side: "container", .. })
+        ));
+        assert!(matches!(
+            map(&[(0, 1000, 10), (10, 1009, 1)]),
+            Err(IdMapError::Overlap { side: "host", .. })
+        ));
         assert!(matches!(map(&vec![(0, 0, 1); 341]), Err(IdMapError::TooMany(341))));
     }
 

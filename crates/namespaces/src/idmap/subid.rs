@@ -17,7 +17,8 @@ pub fn ranges(text: &str, name: &str, uid: u32) -> Vec<Range> {
     let number = uid.to_string();
     let range = |line: &str| {
         let mut fields = line.trim().split(':');
-        let (owner, start, count) = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let (owner, start, count) =
+            (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let ours = (owner == name || owner == number) && fields.next().is_none() && count > 0;
         ours.then_some(Range { start, count })
     };

@@ -55,5 +55,6 @@ fn process_directory(pid: Pid) -> Result<OwnedFd> {
         return Err(Error::new("fstatfs(\"/proc\"): not a procfs", Errno::NODEV));
     }
     let pid = pid.as_raw_nonzero().to_string();
-    fs::openat(&proc, pid.as_str(), flags | OFlags::NOFOLLOW, Mode::empty()).call(|| format!("open(\"/proc/{pid}\", O_PATH)"))
+    fs::openat(&proc, pid.as_str(), flags | OFlags::NOFOLLOW, Mode::empty())
+        .call(|| format!("open(\"/proc/{pid}\", O_PATH)"))
 }

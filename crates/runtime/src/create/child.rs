@@ -45,7 +45,8 @@ struct Made {
 
 fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } = orders;
+    let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } =
+        orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
@@ -151,4 +152,3 @@ fn wait_for_start(listener: &OwnedFd) -> holm_sys::Result<Channel> {
         }
     }
 }
-

@@ -71,8 +71,9 @@ pub(crate) struct Channel {
 impl Channel {
     /// Both ends.
     pub(crate) fn pair() -> Result<(Self, Self)> {
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .call(|| "socketpair(AF_UNIX, SOCK_SEQPACKET)")?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .call(|| "socketpair(AF_UNIX, SOCK_SEQPACKET)")?;
         Ok((Self { socket: ours }, Self { socket: theirs }))
     }
 
@@ -89,7 +90,8 @@ impl Channel {
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Error::new(format!("sendmsg() of {} descriptors", descriptors.len()), Errno::TOOBIG));
         }
-        sendmsg(&self.socket, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL).call(|| "sendmsg()")?;
+        sendmsg(&self.socket, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL)
+            .call(|| "sendmsg()")?;
         Ok(())
     }
 
@@ -99,8 +101,12 @@ impl Channel {
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = loop {
-            let result =
-                recvmsg(&self.socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, RecvFlags::CMSG_CLOEXEC);
+            let result = recvmsg(
+                &self.socket,
+                &mut [IoSliceMut::new(&mut buffer)],
+                &mut control,
+                RecvFlags::CMSG_CLOEXEC,
+            );
             match result {
                 Err(Errno::INTR) => {}
                 // A peer that died with unread messages resets the connection: it is gone all the same.
@@ -116,7 +122,8 @@ impl Channel {
             return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
         }
         let text = buffer.get(..received.bytes).unwrap_or_default();
-        let message = serde_json::from_slice(text).map_err(|_| Error::new("recvmsg(): not a message", Errno::PROTO))?;
+        let message =
+            serde_json::from_slice(text).map_err(|_| Error::new("recvmsg(): not a message", Errno::PROTO))?;
         Ok(Some((message, descriptors)))
     }
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use holm_plan::{CloneStep, Phase, Step};
 use holm_sys::{CloneFlags, CloneRequest, Forked, clone3};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use crate::create::handshake::{Channel, FromChild, Newborn, Working};
 use crate::create::{ChildOrders, between, child};
@@ -69,7 +71,8 @@ pub(crate) fn make(
     }
     bench.child = Some(child.pid);
     run_phase(bench, Phase::Adopt, adopt, narrator)?;
-    let working = newborn.go(&bench.taken).map_err(|error| system("let the container's process go", error))?;
+    let working =
+        newborn.go(&bench.taken).map_err(|error| system("let the container's process go", error))?;
     bench.taken.clear();
     listen(&working, &child, narrator)?;
     let pidfd = child.pidfd.take().ok_or_else(|| Error::new("cannot find the container's process"))?;
@@ -104,7 +107,7 @@ fn guarded_clone(
         Forked::Parent { pid, pidfd } => Ok(Guarded { pid, pidfd: Some(pidfd) }),
         Forked::Child => {
             if !direct {
-                between::run(clone, cgroup.map(AsFd::as_fd), &theirs);
+                between::run(clone, cgroup.map(AsFd::as_fd), orders.target.as_ref(), &theirs);
             }
             child::run(orders, theirs)
         }
@@ -117,7 +120,11 @@ fn exchange(between: Guarded, newborn: &Newborn, narrator: &Narrator<'_>) -> Res
     let pidfd = match answer {
         Some(Ok(pidfd)) => pidfd,
         Some(Err(failure)) => return Err(narrator.explain(&failure)),
-        None => return Err(Error::new("cannot make the container's process").because("the process between ended")),
+        None => {
+            return Err(
+                Error::new("cannot make the container's process").because("the process between ended")
+            );
+        }
     };
     drop(between);
     let pid = pid_of(&pidfd).map_err(|error| system("find the container's process", error))?;

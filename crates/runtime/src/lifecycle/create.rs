@@ -9,8 +9,8 @@ use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
-use crate::create::parent::{self, Made, system};
 use crate::create::ChildOrders;
+use crate::create::parent::{self, Made, system};
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::probe::probe;
@@ -61,7 +61,11 @@ pub fn plan(id: &str, bundle: &Path, die_with_parent: bool) -> Result<Plan, Erro
 /// # Errors
 ///
 /// With the step that failed; nothing is left behind then.
-pub fn create(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
+pub fn create(
+    root: &Root,
+    request: &CreateRequest<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Container, Error> {
     let spec = Spec::load(request.bundle)?;
     let facts = probe()?;
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
@@ -100,7 +104,8 @@ impl Work<'_> {
             child: None,
             taken: Vec::new(),
         };
-        let made = self.run(&mut bench, &mut record, &mut narrator).and_then(|made| self.settle(made, &mut record));
+        let made =
+            self.run(&mut bench, &mut record, &mut narrator).and_then(|made| self.settle(made, &mut record));
         made.inspect_err(|_| undo(&self.plan.undo, &bench))
     }
 
@@ -155,6 +160,8 @@ impl Work<'_> {
             id: self.request.id.to_owned(),
             status: Status::Creating,
             process: ProcessId::of(rustix::process::getpid()),
+            init: self.spec.init,
+            command: None,
             bundle: self.spec.bundle.clone(),
             rootfs: self.spec.root.path.clone(),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),

@@ -66,7 +66,9 @@ fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
 /// What is left in the cgroup goes first: processes of a container in the host's PID namespace do not end with its own.
 fn remove_cgroup(record: &Record) -> Result<(), Error> {
     let Some(cgroup) = &record.cgroup else { return Ok(()) };
-    let failed = |error: holm_cgroups::Error| system(&format!("remove the cgroup of container {:?}", record.id), error);
+    let failed = |error: holm_cgroups::Error| {
+        system(&format!("remove the cgroup of container {:?}", record.id), error)
+    };
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
     cgroup.kill_all(CGROUP_PATIENCE).map_err(failed)?;
     cgroup.delete(CGROUP_PATIENCE).map_err(failed)

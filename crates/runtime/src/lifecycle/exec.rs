@@ -3,15 +3,15 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use holm_cgroups::Cgroup;
+use holm_cgroups::{Cgroup, Entrance};
 use holm_namespaces::{Kind, Kinds, Namespace};
-use holm_plan::{CloneStep, ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
+use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
 use holm_spec::Process;
 use holm_state::{ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
-use crate::create::parent::{self, system};
 use crate::create::ChildOrders;
+use crate::create::parent::{self, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, write_pid_file};
 use crate::lifecycle::kill::pidfd;
@@ -45,65 +45,92 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let (record, container) = running(root, request.id)?;
     let facts = probe()?;
     let target = pidfd(container)?;
-    let join = join_target(container, &facts)?;
+    let cgroup = cgroup(&record)?;
+    let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = plan_exec(&process, &join, &facts, &options);
-    let made = make(&Joining { plan: &plan, record: &record, facts: &facts, request }, target, observer)?;
+    let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
     if let Some(path) = request.pid_file {
         write_pid_file(path, made.pid)?;
     }
     Ok(made)
 }
 
+/// The record of a container that runs, and the process whose namespaces are joined.
 fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
     let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
-    match (record.status(), record.process) {
+    match (record.status(), record.member()) {
         (Status::Running, Some(process)) => Ok((record, process)),
-        (status, _) => Err(holm_state::Error::Illegal { action: "execute in", id: id.to_owned(), status }.into()),
+        (status, _) => {
+            Err(holm_state::Error::Illegal { action: "execute in", id: id.to_owned(), status }.into())
+        }
     }
 }
 
 /// An exec under way.
 struct Joining<'a> {
     plan: &'a ExecPlan,
-    record: &'a Record,
     facts: &'a HostFacts,
     request: &'a ExecRequest<'a>,
 }
 
-fn make(joining: &Joining<'_>, target: OwnedFd, observer: &mut dyn Observer) -> Result<Container, Error> {
+/// The container's cgroup, and the way into its v1 hierarchies.
+struct Membership {
+    cgroup: Option<Cgroup>,
+    entrance: Option<Entrance>,
+}
+
+impl Membership {
+    fn v1(&self) -> bool {
+        self.entrance.as_ref().is_some_and(|entrance| !entrance.is_empty())
+    }
+}
+
+fn cgroup(record: &Record) -> Result<Membership, Error> {
+    let failed = |error| system("find the container's cgroup", error);
+    let cgroup = record.cgroup.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
+    let entrance = cgroup.as_ref().map(Cgroup::entrance).transpose().map_err(failed)?;
+    Ok(Membership { cgroup, entrance })
+}
+
+fn make(
+    joining: &Joining<'_>,
+    target: OwnedFd,
+    membership: Membership,
+    observer: &mut dyn Observer,
+) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
         (Phase::Prepare, plan.prepare.as_slice()),
+        (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
     ];
     let mut narrator = Narrator::new(phases, joining.facts, observer);
-    let cgroup = joining.record.cgroup.as_ref().map(Cgroup::from_record).transpose();
-    let cgroup = cgroup.map_err(|error| system("find the container's cgroup", error))?;
-    let v1 = cgroup.as_ref().map(Cgroup::entrance).transpose();
-    let entrance = v1.map_err(|error| system("open the container's cgroup", error))?;
-    let child_target = target.try_clone().map_err(|error| Error::new("cannot copy a descriptor").because(error))?;
+    let child_target =
+        target.try_clone().map_err(|error| Error::new("cannot copy a descriptor").because(error))?;
     let mut bench = ParentBench {
         layout: &joining.facts.cgroups.layout,
-        cgroup,
+        cgroup: membership.cgroup,
         target: Some(target),
         child: None,
         taken: Vec::new(),
     };
     parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let orders = ChildOrders {
-        phases: vec![(Phase::Isolate, plan.isolate.as_slice()), (Phase::Privileges, plan.privileges.as_slice())],
+        phases: vec![
+            (Phase::Isolate, plan.isolate.as_slice()),
+            (Phase::Privileges, plan.privileges.as_slice()),
+        ],
         command: Some(&plan.command),
         watched: narrator.watched(),
         die_with_parent: joining.request.die_with_parent,
-        entrance,
+        entrance: membership.entrance.filter(|entrance| !entrance.is_empty()),
         target: Some(child_target),
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
         start: None,
     };
-    let clone = CloneStep { namespaces: Kinds::default(), into_cgroup: true, between: Vec::new() };
-    let mut made = parent::make(&clone, &[], orders, &mut bench, &mut narrator)?;
+    let mut made = parent::make(&plan.clone, &[], orders, &mut bench, &mut narrator)?;
     if let Some(working) = made.working.take() {
         parent::wait_executed(&working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
     }
@@ -117,7 +144,12 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
     let user = Namespace::of_process(pid, Kind::User).map_err(failed)?;
     let user_id = user.id().map_err(failed)?;
     let own_user = user_id != Namespace::of_self(Kind::User).and_then(|own| own.id()).map_err(failed)?;
-    let mut target = JoinTarget { inner: Kinds::default(), outer: Kinds::default(), groups_denied: false };
+    let mut target = JoinTarget {
+        inner: Kinds::default(),
+        outer: Kinds::default(),
+        groups_denied: false,
+        v1_cgroup: false,
+    };
     for kind in facts.kinds.iter() {
         let theirs = Namespace::of_process(pid, kind).map_err(failed)?;
         let ours = Namespace::of_self(kind).map_err(failed)?;
@@ -140,4 +172,3 @@ fn setgroups_denied(pid: Pid) -> bool {
     let path = format!("/proc/{}/setgroups", pid.as_raw_nonzero());
     std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "deny")
 }
-

@@ -33,9 +33,9 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
     let what = format!("send signal {number} to all of container {:?}", record.id);
     let failed = |error: holm_cgroups::Error| system(&what, error);
     let Some(cgroup) = &record.cgroup else {
-        return Err(Error::new(format!("cannot {what}"))
-            .because("it has no cgroup of its own")
-            .hinting(Some("signal its process alone; in a PID namespace of its own SIGKILL takes all along")));
+        return Err(Error::new(format!("cannot {what}")).because("it has no cgroup of its own").hinting(
+            Some("signal its process alone; in a PID namespace of its own SIGKILL takes all along"),
+        ));
     };
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
     let signal = Signal::from_named_raw(number)

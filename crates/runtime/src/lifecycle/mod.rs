@@ -13,4 +13,4 @@ pub use exec::{ExecRequest, exec};
 pub use kill::kill;
 pub(crate) use start::explain_start;
 pub use start::start;
-pub use state::{list, state};
+pub use state::{list, member, state};

@@ -1,6 +1,6 @@
 //! start.
 
-use holm_state::{Record, Root, Status};
+use holm_state::{ProcessId, Record, Root, Status};
 
 use crate::command;
 use crate::create::handshake::{Channel, FromChild};
@@ -16,12 +16,14 @@ pub fn start(root: &Root, id: &str) -> Result<(), Error> {
     let entry = root.entry(id)?.lock()?;
     let mut record = created(&entry, id)?;
     let channel = Channel::from_fd(entry.entry().connect_start_socket()?);
-    let answer = channel.receive::<FromChild>().map_err(|error| system("hear from the container's process", error))?;
+    let answer =
+        channel.receive::<FromChild>().map_err(|error| system("hear from the container's process", error))?;
     entry.remove_start_socket();
     match answer {
         // The other end closes when the command is executed.
         None => {
             record.status = Status::Running;
+            record.command = record.process.filter(|_| record.init).and_then(ProcessId::first_child);
             Ok(entry.write(&record)?)
         }
         Some((FromChild::Failed(failure), _)) => Err(explain_start(&failure)),
@@ -41,7 +43,9 @@ fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
 pub(crate) fn explain_start(failure: &Failure) -> Error {
     let (what, error) = match failure {
         Failure::Other { what, error } => (format!("cannot {what}"), error),
-        Failure::Command { error, .. } | Failure::Step { error, .. } => ("cannot run the command".to_owned(), error),
+        Failure::Command { error, .. } | Failure::Step { error, .. } => {
+            ("cannot run the command".to_owned(), error)
+        }
     };
     Error::new(what).because(&error.cause).hinting(error.hint.clone()).with_status(command::status(failure))
 }

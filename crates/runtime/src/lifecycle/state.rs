@@ -1,6 +1,6 @@
 //! state and list.
 
-use holm_state::{Root, State};
+use holm_state::{Root, State, Status};
 
 use crate::error::Error;
 
@@ -12,6 +12,19 @@ use crate::error::Error;
 pub fn state(root: &Root, id: &str) -> Result<State, Error> {
     let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
     Ok(record.state())
+}
+
+/// The pid of a process of a running container, by which its namespaces can be found in /proc.
+///
+/// # Errors
+///
+/// When there is no container of this id, or it does not run.
+pub fn member(root: &Root, id: &str) -> Result<i32, Error> {
+    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    match (record.status(), record.member()) {
+        (Status::Created | Status::Running, Some(process)) => Ok(process.pid),
+        (status, _) => Err(holm_state::Error::Illegal { action: "join", id: id.to_owned(), status }.into()),
+    }
 }
 
 /// The states of all containers, by id. One that goes meanwhile, or whose record is damaged, is left out.

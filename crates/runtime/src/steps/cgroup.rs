@@ -7,7 +7,8 @@ use crate::steps::{ChildBench, ParentBench, StepResult};
 
 /// Makes it, wherever the caller may.
 pub(crate) fn create(bench: &mut ParentBench<'_>, path: &CgroupPath) -> StepResult {
-    let options = CreateOptions { delegated_only: !rustix::process::geteuid().is_root(), prune_parents: true };
+    let options =
+        CreateOptions { delegated_only: !rustix::process::geteuid().is_root(), prune_parents: true };
     bench.cgroup = Some(Cgroup::create(bench.layout, path, options)?);
     Ok(())
 }

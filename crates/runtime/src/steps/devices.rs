@@ -13,7 +13,8 @@ use crate::steps::{ChildBench, StepResult};
 /// Binds the host's device, verified by its number: what is called null need not be it.
 pub(crate) fn bind(bench: &ChildBench, name: &str, number: (u32, u32)) -> StepResult {
     let mount = host_device(name, number)?;
-    let target = bench.root()?.strict()?.make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
+    let target =
+        bench.root()?.strict()?.make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
     Ok(mount.attach(target.as_fd())?)
 }
 

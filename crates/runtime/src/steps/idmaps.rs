@@ -21,7 +21,8 @@ pub(crate) fn write(bench: &ParentBench<'_>, uids: &IdMap, gids: &IdMap, writer:
             idmap::write_gid_map(child, gids)?;
         }
         IdMapWriter::Programs => {
-            let programs = IdMapper::find().ok_or_else(|| StepError::new("newuidmap and newgidmap are gone"))?;
+            let programs =
+                IdMapper::find().ok_or_else(|| StepError::new("newuidmap and newgidmap are gone"))?;
             programs.write_uid_map(child, uids).map_err(StepError::from)?;
             programs.write_gid_map(child, gids).map_err(StepError::from)?;
         }

@@ -34,7 +34,8 @@ impl Covers {
 }
 
 fn empty_directory() -> Result<Detached, StepError> {
-    let options = [FsOption::pair("mode", "0555"), FsOption::pair("nr_inodes", "1"), FsOption::pair("size", "0")];
+    let options =
+        [FsOption::pair("mode", "0555"), FsOption::pair("nr_inodes", "1"), FsOption::pair("size", "0")];
     let directory = Detached::filesystem("tmpfs", Some("masked"), &options)?;
     let closed = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
     set_attributes(directory.as_fd(), closed, MountAttr::empty(), false)?;
@@ -44,7 +45,8 @@ fn empty_directory() -> Result<Detached, StepError> {
 /// Covers `path`, so that it reads as empty.
 pub(crate) fn mask(bench: &mut ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
-    let cover = if is_directory(target.as_fd())? { bench.covers.directory()? } else { bench.covers.file()? };
+    let cover =
+        if is_directory(target.as_fd())? { bench.covers.directory()? } else { bench.covers.file()? };
     Ok(copy_for(cover, path)?.attach(target.as_fd())?)
 }
 
@@ -54,9 +56,15 @@ fn copy_for(cover: &Detached, path: &Path) -> Result<Detached, StepError> {
     match Detached::copy_of(cover.as_fd(), false) {
         Ok(copy) => Ok(copy),
         Err(error) if error.errno() == Errno::INVAL => {
-            if is_directory(cover.as_fd())? { empty_directory() } else { devices::host_device("null", (1, 3)) }
+            if is_directory(cover.as_fd())? {
+                empty_directory()
+            } else {
+                devices::host_device("null", (1, 3))
+            }
         }
-        Err(error) => Err(StepError { hint: Some(format!("{} stays visible", path.display())), ..error.into() }),
+        Err(error) => {
+            Err(StepError { hint: Some(format!("{} stays visible", path.display())), ..error.into() })
+        }
     }
 }
 

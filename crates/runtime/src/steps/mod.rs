@@ -44,7 +44,9 @@ impl ParentBench<'_> {
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
-            Step::TakeMount { slot, path, recursive, idmap } => take::by_parent(self, *slot, path, *recursive, *idmap),
+            Step::TakeMount { slot, path, recursive, idmap } => {
+                take::by_parent(self, *slot, path, *recursive, *idmap)
+            }
             other => Err(misplaced(other)),
         }
     }
@@ -104,7 +106,11 @@ impl ChildBench {
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks } => {
                 let filesystem = mounts::Filesystem { fstype, source: source.as_deref(), options };
-                mounts::filesystem(self, &filesystem, &mounts::Place { destination, symlinks: *symlinks, change })
+                mounts::filesystem(
+                    self,
+                    &filesystem,
+                    &mounts::Place { destination, symlinks: *symlinks, change },
+                )
             }
             Step::AttachMount { slot, destination, change, symlinks } => {
                 mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })

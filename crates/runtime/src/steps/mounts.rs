@@ -114,7 +114,9 @@ fn target(root: &Root, place: &Place<'_>, directory: bool) -> Result<OwnedFd, St
 fn target_hint(error: &holm_sys::Error, place: &Place<'_>) -> Option<String> {
     let path = place.destination.display();
     match error.errno() {
-        Errno::LOOP => Some(format!("a symbolic link is on the way to {path} in the root, which is refused there")),
+        Errno::LOOP => {
+            Some(format!("a symbolic link is on the way to {path} in the root, which is refused there"))
+        }
         Errno::NOTDIR => Some(format!("{path} is not a directory in the root, or something above it is not")),
         Errno::ROFS | Errno::ACCESS => {
             Some(format!("{path} does not exist in the root and cannot be made there: make it in the image"))

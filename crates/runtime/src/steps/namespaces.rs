@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use holm_namespaces::{Kind, Kinds, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd, unshare};
+use holm_namespaces::{
+    Kind, Kinds, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd, unshare,
+};
 use holm_sys::Context;
 use rustix::fs::{self, Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Uid};
@@ -57,7 +59,8 @@ pub(crate) fn unshare_cgroup() -> StepResult {
 pub(crate) fn unshare_time(offsets: &TimeOffsets) -> StepResult {
     unshare(Kinds::from(Kind::Time))?;
     offsets.write()?;
-    let made = Namespace::open_as(Path::new("/proc/self/ns/time_for_children"), Kind::Time).map_err(StepError::from)?;
+    let made = Namespace::open_as(Path::new("/proc/self/ns/time_for_children"), Kind::Time)
+        .map_err(StepError::from)?;
     Ok(setns(&made)?)
 }
 

@@ -21,8 +21,9 @@ pub(crate) fn new_keyring() -> StepResult {
 
 pub(crate) fn set_rlimit(resource: Resource, limit: Rlimit) -> StepResult {
     credentials::set_rlimit(resource, limit).map_err(|error| {
-        let hint = (error.errno() == Errno::PERM)
-            .then(|| "raising a hard limit takes CAP_SYS_RESOURCE on the host: ask for a lower one".to_owned());
+        let hint = (error.errno() == Errno::PERM).then(|| {
+            "raising a hard limit takes CAP_SYS_RESOURCE on the host: ask for a lower one".to_owned()
+        });
         StepError { hint, ..StepError::from(error) }
     })
 }
@@ -40,8 +41,9 @@ pub(crate) fn set_ids(uid: u32, gid: u32, groups: Option<&[u32]>) -> StepResult 
     credentials::keep_capabilities(true)?;
     let groups = groups.map_or(Setgroups::Skip, Setgroups::Set);
     credentials::set_ids(uid, gid, groups).map_err(|error| {
-        let hint = (error.errno() == Errno::INVAL)
-            .then(|| format!("uid {uid}, gid {gid} or one of the groups is not in the maps of the user namespace"));
+        let hint = (error.errno() == Errno::INVAL).then(|| {
+            format!("uid {uid}, gid {gid} or one of the groups is not in the maps of the user namespace")
+        });
         StepError { hint, ..StepError::from(error) }
     })
 }

@@ -18,7 +18,12 @@ pub(crate) fn sever() -> StepResult {
 }
 
 /// Puts the root together and mounts it on `path`, a directory of the host that only this namespace sees covered.
-pub(crate) fn make(bench: &mut ChildBench, path: &Path, source: &RootSource, change: &MountChange) -> StepResult {
+pub(crate) fn make(
+    bench: &mut ChildBench,
+    path: &Path,
+    source: &RootSource,
+    change: &MountChange,
+) -> StepResult {
     let place = Root::open(path).map_err(|error| missing(path, error))?;
     let root = match source {
         RootSource::Directory { slot } => mounts::taken(bench, *slot)?,
@@ -47,7 +52,11 @@ pub(crate) fn overlay(bench: &mut ChildBench, path: &Path, change: &MountChange)
     mounts::apply(overlay.as_fd(), change)
 }
 
-fn scratch<'a>(bench: &'a mut ChildBench, place: &Root, size: Option<&str>) -> Result<&'a mut Scratch, StepError> {
+fn scratch<'a>(
+    bench: &'a mut ChildBench,
+    place: &Root,
+    size: Option<&str>,
+) -> Result<&'a mut Scratch, StepError> {
     Ok(bench.scratch.insert(Scratch::mount(place, size)?))
 }
 

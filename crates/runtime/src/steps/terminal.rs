@@ -22,7 +22,8 @@ const PTMX: &str = "/dev/pts/ptmx";
 /// Opens a terminal of the container's own devpts, sends its master to who asked for it, and keeps the other side.
 pub(crate) fn open(bench: &mut ChildBench, size: Option<(u16, u16)>, console: bool) -> StepResult {
     let socket = bench.console_socket.take();
-    let socket = socket.ok_or_else(|| StepError::new("a terminal was asked for, but no --console-socket given"))?;
+    let socket =
+        socket.ok_or_else(|| StepError::new("a terminal was asked for, but no --console-socket given"))?;
     let root = bench.root()?.strict()?;
     let master = root.open_at(Path::new(PTMX), OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
     let statfs = fs::fstatfs(&master).call(|| format!("fstatfs({PTMX:?})"))?;
@@ -60,7 +61,8 @@ pub(crate) fn new_session(bench: &ChildBench, owner: Option<u32>) -> StepResult 
     rustix::process::setsid().call(|| "setsid()")?;
     let (Some(owner), Some(terminal)) = (owner, &bench.terminal) else { return Ok(()) };
     let owner = Uid::from_raw(owner);
-    fs::fchown(terminal, Some(owner), None::<Gid>).call(|| format!("fchown(terminal, {})", owner.as_raw()))?;
+    fs::fchown(terminal, Some(owner), None::<Gid>)
+        .call(|| format!("fchown(terminal, {})", owner.as_raw()))?;
     rustix::stdio::dup2_stdin(terminal).call(|| "dup2(terminal, 0)")?;
     rustix::stdio::dup2_stdout(terminal).call(|| "dup2(terminal, 1)")?;
     rustix::stdio::dup2_stderr(terminal).call(|| "dup2(terminal, 2)")?;

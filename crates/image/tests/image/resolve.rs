@@ -1,10 +1,8 @@
 //! From a reference to an image: tags, platforms, digests, and documents that lie.
 
-mod common;
-
 use std::fs;
 
-use common::*;
+use crate::common::*;
 use holm_image::{Digest, Error, Platform, Reference};
 use serde_json::json;
 
@@ -14,7 +12,7 @@ fn sample() -> (Place, Vec<u8>) {
     let config = json!({"Entrypoint": ["/bin/tini", "--"], "Cmd": ["sh"], "Env": ["A=b"], "WorkingDir": "/srv",
         "User": "www:extra", "StopSignal": "SIGINT", "Volumes": {"/data": {}}, "ExposedPorts": {"80/tcp": {}},
         "Labels": {"k": "v"}});
-    let manifest = place.image([(PLAIN, layer.0.clone(), Digest::of(&layer.0))], config);
+    let manifest = place.image([(PLAIN, layer.0.clone(), Digest::of(&layer.0))], &config);
     (place, manifest)
 }
 
@@ -42,7 +40,7 @@ fn the_configuration_is_read() {
 #[test]
 fn tags_choose_and_without_one_the_only_or_latest_is_taken() {
     let (mut place, manifest) = sample();
-    let other = place.image([], json!({"Cmd": ["other"]}));
+    let other = place.image([], &json!({"Cmd": ["other"]}));
     place.tag(&manifest, "v1");
     assert_eq!(place.resolve("").unwrap().digest, Digest::of(&manifest));
     place.tag(&other, "v2");
@@ -64,7 +62,7 @@ fn platform_entry(content: &[u8], media_type: &str, os: &str, architecture: &str
 #[test]
 fn an_index_in_an_index_leads_to_the_platform() {
     let (mut place, manifest) = sample();
-    let foreign = place.image([], json!({"Cmd": ["foreign"]}));
+    let foreign = place.image([], &json!({"Cmd": ["foreign"]}));
     let host = Platform::host();
     let inner = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
         platform_entry(&foreign, MANIFEST, "linux", "alien"),

@@ -1,10 +1,8 @@
 //! Layers that want out, or are broken: refused with the reason, and nothing of them stays.
 
-mod common;
-
 use std::fs;
 
-use common::*;
+use crate::common::*;
 use holm_image::{Digest, Error};
 use tar::EntryType;
 
@@ -44,10 +42,7 @@ fn a_parent_that_is_a_link() {
     for made in
         [file("a/b", "x"), directory("a/b"), symlink("a/b", "x"), file("a/b/c", "x"), file("a/.wh.b", "")]
     {
-        assert_outside(
-            &Layer::of([symlink("a", target), made]),
-            "symbolic link \\\"a\\\"".trim_matches('\\').split('\\').next().unwrap(),
-        );
+        assert_outside(&Layer::of([symlink("a", target), made]), "leads through the symbolic link \"a\"");
     }
     assert_outside(&Layer::of([directory("d"), symlink("d/a", ".."), file("d/a/x", "x")]), "\"d/a\"");
     assert_outside(&Layer::of([symlink("a", target), file("a/.wh..wh..opq", "")]), "symbolic link");
@@ -185,17 +180,15 @@ fn ids_that_no_file_can_have() {
     assert_corrupt(&Layer::of([file("x", "").pax("gid", "99999999999")]), "gid");
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// A layout of one layer whose blob is then changed by `damage`.
-fn damaged(
-    media_type: &'static str,
-    pack: fn(&[u8]) -> Vec<u8>,
-    damage: impl Fn(&mut Vec<u8>),
-) -> (Place, Error) {
+fn damaged(media_type: &'static str, pack: Pack, damage: impl Fn(&mut Vec<u8>)) -> (Place, Error) {
     let content = "some text, and more of it ".repeat(50_000);
     let layer = Layer::of([file("a", "abc"), file("big", &content), file("z", "end")]);
     let mut place = Place::new();
     let blob = pack(&layer.0);
-    let manifest = place.image([(media_type, blob.clone(), Digest::of(&layer.0))], serde_json::json!({}));
+    let manifest = place.image([(media_type, blob.clone(), Digest::of(&layer.0))], &serde_json::json!({}));
     place.tag(&manifest, "latest");
     let mut changed = blob.clone();
     damage(&mut changed);
@@ -207,7 +200,7 @@ fn damaged(
 
 #[test]
 fn a_blob_that_was_changed_is_a_wrong_digest_wherever_it_shows_first() {
-    let packs: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [(PLAIN, <[u8]>::to_vec), (GZIP, gzip), (ZSTD, zstd)];
+    let packs: [(&str, Pack); 3] = [(PLAIN, <[u8]>::to_vec), (GZIP, gzip), (ZSTD, zstd)];
     for (media_type, pack) in packs {
         for position in [20, 100, 600, usize::MAX] {
             let (_place, error) = damaged(media_type, pack, |blob| {
@@ -230,7 +223,7 @@ fn a_blob_that_was_cut_off_is_a_wrong_size() {
 fn a_layer_that_is_not_what_its_diff_id_says() {
     let layer = Layer::of([file("a", "abc")]);
     let mut place = Place::new();
-    let manifest = place.image([(GZIP, gzip(&layer.0), Digest::of(b"else"))], serde_json::json!({}));
+    let manifest = place.image([(GZIP, gzip(&layer.0), Digest::of(b"else"))], &serde_json::json!({}));
     place.tag(&manifest, "latest");
     let error = place.unpack().unwrap_err();
     assert!(
@@ -245,7 +238,7 @@ fn a_layer_that_is_not_of_its_type() {
     let layer = Layer::of([file("a", "abc")]);
     for (media_type, blob) in [(GZIP, layer.0.clone()), (PLAIN, gzip(&layer.0)), (ZSTD, gzip(&layer.0))] {
         let mut place = Place::new();
-        let manifest = place.image([(media_type, blob, Digest::of(&layer.0))], serde_json::json!({}));
+        let manifest = place.image([(media_type, blob, Digest::of(&layer.0))], &serde_json::json!({}));
         place.tag(&manifest, "latest");
         let error = place.unpack().unwrap_err();
         assert!(error.to_string().contains("means"), "{error}");
@@ -253,7 +246,7 @@ fn a_layer_that_is_not_of_its_type() {
     }
     let mut place = Place::new();
     let encrypted = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted";
-    let manifest = place.image([(encrypted, layer.0.clone(), Digest::of(&layer.0))], serde_json::json!({}));
+    let manifest = place.image([(encrypted, layer.0.clone(), Digest::of(&layer.0))], &serde_json::json!({}));
     place.tag(&manifest, "latest");
     assert!(matches!(place.unpack().unwrap_err(), Error::Unsupported { .. }));
 }
@@ -265,7 +258,7 @@ fn compressed_data_that_is_broken_though_its_digest_is_right() {
     blob.truncate(blob.len() - 12);
     for blob in [blob.clone(), [&gzip(&layer.0)[..], b"garbage"].concat()] {
         let mut place = Place::new();
-        let manifest = place.image([(GZIP, blob, Digest::of(&layer.0))], serde_json::json!({}));
+        let manifest = place.image([(GZIP, blob, Digest::of(&layer.0))], &serde_json::json!({}));
         place.tag(&manifest, "latest");
         let error = place.unpack().unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");

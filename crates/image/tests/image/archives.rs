@@ -1,10 +1,8 @@
 //! Archives of Docker and of layouts, made by hand.
 
-mod common;
-
 use std::fs;
 
-use common::*;
+use crate::common::*;
 use holm_image::{Digest, Error, Image, Platform, Reference, Store};
 use serde_json::json;
 
