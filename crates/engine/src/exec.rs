@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use holm_mounts::Root;
@@ -40,14 +40,13 @@ impl Engine {
             run::close_input()?;
         }
         let signals = Signals::hold()?;
-        let directory = terminal.then(|| scratch(&seen)).transpose()?;
-        let console = directory.as_ref().map(|scratch| ConsoleSocket::bind(&scratch.directory)).transpose()?;
+        let directory = terminal.then(|| open_directory(seen.path())).transpose()?;
+        let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
         let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
         let socket = console.as_ref().map(ConsoleSocket::path);
         let further = Further { id: options.name.as_str(), process: &process, console_socket: socket };
         let made = launcher.exec(&further, listener)?;
         let terminal = console.map(ConsoleSocket::receive).transpose()?;
-        drop(directory);
         attend(Session { process: made.pidfd.as_fd(), terminal, interactive }, &signals)
     }
 
@@ -133,24 +132,7 @@ fn load(seen: &Seen) -> Result<Spec> {
     serde_json::from_slice(&text).because(failed)
 }
 
-/// A directory for the socket of one exec: several may be under way in one container.
-struct Scratch {
-    path: std::path::PathBuf,
-    directory: std::os::fd::OwnedFd,
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays goes with the container's directory.
-        let _ = std::fs::remove_dir(&self.path);
-    }
-}
-
-fn scratch(seen: &Seen) -> Result<Scratch> {
-    let path = seen.path().join(format!("exec-{}", std::process::id()));
-    let failed = || format!("cannot make {}", path.display());
-    std::fs::create_dir_all(&path).because(failed)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(&path, flags, Mode::empty()).because(failed)?;
-    Ok(Scratch { path, directory })
+fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).because(|| format!("cannot open {}", path.display()))
 }

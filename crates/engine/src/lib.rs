@@ -37,5 +37,5 @@ pub use caller::Caller;
 pub use engine::{Engine, Listener};
 pub(crate) use error::Because;
 pub use error::{Error, Result, STATUS_FAILED};
-pub use oci::run_bundle;
+pub use oci::{exec_process, run_bundle};
 pub use ps::Listed;

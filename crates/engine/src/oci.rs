@@ -1,9 +1,9 @@
-//! `holm oci run`: a bundle of somebody else's, in the foreground.
+//! `holm oci run` and `holm oci exec`: a bundle of somebody else's, in the foreground.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use holm_runtime::{CreateRequest, Observer};
+use holm_runtime::{CreateRequest, ExecRequest, Observer};
 use holm_spec::Spec;
 use holm_state::Root;
 
@@ -32,6 +32,22 @@ pub fn run_bundle(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn O
     let status = attended?;
     deleted?;
     Ok(status)
+}
+
+/// Runs a process in a container and attends to it until it ends. A terminal is the caller's, as for [`run_bundle`].
+///
+/// # Errors
+///
+/// With the status 125 to 127.
+pub fn exec_process(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<u8> {
+    let terminal = request.process.terminal().unwrap_or(false) && request.console_socket.is_none();
+    let signals = Signals::hold()?;
+    let directory = terminal.then(|| run_directory(root)).transpose()?;
+    let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
+    let socket = console.as_ref().map(ConsoleSocket::path).or(request.console_socket);
+    let made = holm_runtime::exec(root, &ExecRequest { console_socket: socket, ..request.clone() }, observer)?;
+    let terminal = console.map(ConsoleSocket::receive).transpose()?;
+    attend(Session { process: made.pidfd.as_fd(), terminal, interactive: true }, &signals)
 }
 
 fn run_directory(root: &Root) -> Result<OwnedFd> {

@@ -36,9 +36,9 @@ pub fn user_of_layers(layers: &[PathBuf], user: &str) -> Result<User> {
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if a layer cannot be read, or the file is larger or no regular file.
+/// [`Error::File`] if a layer cannot be read, or the file is larger or no regular file.
 pub fn read_from_layers(layers: &[PathBuf], name: &str) -> Result<Option<Vec<u8>>> {
-    let failed = |source| Error::Store { path: layers.last().cloned().unwrap_or_default(), source };
+    let failed = |source| Error::File { name: name.to_owned(), source };
     match resolve(layers, name.as_bytes()).map_err(failed)? {
         Some((file, stat)) => read(&file, &stat, name).map(Some).map_err(failed),
         None => Ok(None),

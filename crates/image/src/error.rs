@@ -158,6 +158,14 @@ pub enum Error {
         /// The call that failed.
         source: holm_sys::Error,
     },
+    /// A file of the unpacked image cannot be read.
+    #[error("cannot read {name:?} of the image: {source}")]
+    File {
+        /// The file, from the root of the image.
+        name: String,
+        /// The call that failed.
+        source: holm_sys::Error,
+    },
     /// The user that a container should run as cannot be found out.
     #[error(transparent)]
     User(#[from] crate::UserError),
@@ -188,9 +196,10 @@ impl Error {
     /// The error number of the kernel, where a call failed.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Read { source, .. } | Self::Unpack { source, .. } | Self::Store { source, .. } => {
-                Some(source.errno())
-            }
+            Self::Read { source, .. }
+            | Self::Unpack { source, .. }
+            | Self::Store { source, .. }
+            | Self::File { source, .. } => Some(source.errno()),
             _ => None,
         }
     }

@@ -13,13 +13,14 @@
 //!
 //! A layer appears by rename(2), whole. Nothing is synced: after a crash of the machine the store may be thrown away.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use holm_sys::{Context, Errno};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, mkdirat, open, renameat_with};
+use rustix::io::retry_on_intr;
 
 use crate::error::{Error, Result};
 use crate::extract::Ownership;
@@ -126,7 +127,7 @@ impl Store {
         let path = self.root.join(name);
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = open(&path, flags, Mode::RUSR | Mode::WUSR).call(|| format!("open({path:?}, O_CREAT)"))?;
-        flock(&file, operation).call(|| format!("flock({path:?})"))?;
+        retry_on_intr(|| flock(&file, operation)).call(|| format!("flock({path:?})"))?;
         Ok(file)
     }
 
@@ -227,7 +228,6 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = self.directory.as_fd();
         let _ = remove::tree_at(&self.path);
     }
 }

@@ -40,11 +40,8 @@ pub fn plan_exec(process: &Process, target: &JoinTarget, facts: &HostFacts, opti
     let own_user = target.inner.contains(Kind::User);
     // Without privilege outside there is none to join a PID namespace with before the user namespace is joined, and who
     // joins that cannot be the parent: it would not come back.
-    let (prepare, between, joins) = if own_user && !facts.privileged() {
-        (Vec::new(), join(target.inner), Vec::new())
-    } else {
-        in_turn(target)
-    };
+    let (prepare, between, joins) =
+        if own_user && !facts.privileged() { from_between(target) } else { in_turn(target) };
     // First of all: who is in the container's cgroup namespace can no longer see the way in from outside.
     let mut isolate: Vec<Step> = target.v1_cgroup.then_some(Step::EnterCgroup).into_iter().collect();
     isolate.extend(joins);

@@ -14,7 +14,6 @@ use rustix::net::{
 
 use crate::{Because, Error, Result};
 
-const NAME: &str = "console.sock";
 /// A runtime sends the terminal before it says that the container is made: it is there, or it never comes.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
@@ -33,7 +32,8 @@ impl ConsoleSocket {
     ///
     /// What bind(2) says.
     pub(crate) fn bind(directory: &OwnedFd) -> Result<Self> {
-        let path = PathBuf::from(format!("/proc/{}/fd/{}/{NAME}", std::process::id(), directory.as_raw_fd()));
+        let own = std::process::id();
+        let path = PathBuf::from(format!("/proc/{}/fd/{}/console-{own}.sock", own, directory.as_raw_fd()));
         let socket = bound(&path).because(|| "cannot make the socket for the container's terminal")?;
         Ok(Self { socket, path })
     }
@@ -121,7 +121,7 @@ mod tests {
         let socket = ConsoleSocket::bind(&fd).unwrap();
         send(socket.path(), true);
         assert!(socket.receive().is_ok());
-        assert!(!directory.path().join(NAME).exists());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `-e` and `--env-file`.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use super::Invalid;
+use crate::{Because, Error};
 
 /// One variable of the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,16 @@ impl FromStr for Variable {
         }
         Ok(Self { name: name.to_owned(), value })
     }
+}
+
+/// Reads a file of variables; see [`parse_env_file`].
+///
+/// # Errors
+///
+/// When it cannot be read, or has in it what is no variable.
+pub fn read_env_file(path: &Path) -> Result<Vec<Variable>, Error> {
+    let text = std::fs::read_to_string(path).because(|| format!("cannot read {}", path.display()))?;
+    parse_env_file(&text).because(|| format!("cannot take the variables of {}", path.display()))
 }
 
 /// Reads the text of a file of variables by Docker's rules: one on a line, empty lines and those that begin with `#`

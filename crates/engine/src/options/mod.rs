@@ -1,6 +1,6 @@
 //! What the options of the command line mean: each read from its text once, into a type that holds nothing wrong.
 //!
-//! The parsers are pure. What depends on the caller (a relative path, a variable that is copied) is settled when
+//! The parsers are pure, but for the one of a file. What depends on the caller (a relative path, a variable that is copied) is settled when
 //! the configuration is made.
 
 mod capability;
@@ -23,7 +23,7 @@ mod user;
 mod volume;
 
 pub use capability::CapabilityChoice;
-pub use environment::{Variable, parse_env_file};
+pub use environment::{Variable, parse_env_file, read_env_file};
 pub use idmap::MapLine;
 pub use invalid::Invalid;
 pub use mount::{MountKind, RequestedMount};

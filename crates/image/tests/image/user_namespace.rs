@@ -5,19 +5,24 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use crate::common::*;
-use holm_image::{Error, UnpackOptions};
+use holm_image::{Digest, Error, UnpackOptions};
 use tar::EntryType;
 
 const INSIDE: &str = "HOLM_IMAGE_TEST_INSIDE";
 
 /// Whether this is the run inside; else it is made, and has to succeed.
 fn inside(test: &str) -> bool {
+    inside_after("true", test)
+}
+
+/// The same in a mount namespace of its own, after a shell command.
+fn inside_after(command: &str, test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
     let program = std::env::current_exe().unwrap();
     let run = Command::new("unshare")
-        .arg("-Ur")
+        .args(["-Urm", "sh", "-ec", &format!("{command}; exec \"$@\""), "sh"])
         .arg(program)
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
@@ -83,4 +88,19 @@ fn everything_but_devices_and_owners_can_be_made() {
     let notes = unpacked.notes.join("\n");
     assert!(notes.contains("device nodes left out: \"dev/null\": they need privileges"), "{notes}");
     assert!(notes.contains("ownership was not kept"), "{notes}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_stays() {
+    let mount = "mount -t tmpfs -o size=2m tmpfs /mnt && export TMPDIR=/mnt";
+    if !inside_after(mount, "user_namespace::a_full_disk_is_told_and_nothing_stays") {
+        return;
+    }
+    let big = Layer::of((0..40).map(|n| file(&format!("d/f{n}"), &"x".repeat(100_000))));
+    let mut place = Place::new();
+    let manifest = place.image([(GZIP, gzip(&big.0), Digest::of(&big.0))], &serde_json::json!({}));
+    place.tag(&manifest, "latest");
+    let error = place.unpack().unwrap_err();
+    assert!(error.to_string().contains("ENOSPC") && error.hint().unwrap().contains("no space"), "{error}");
+    place.assert_store_is_empty();
 }

@@ -1,0 +1,70 @@
+//! The commands.
+
+mod completions;
+mod exec;
+mod init;
+mod oci;
+mod ps;
+mod run;
+mod stop;
+mod streams;
+
+use clap::{ArgAction, Parser, Subcommand};
+use holm_engine::Result;
+
+use crate::output::{Narrator, Verbosity};
+
+/// Containers out of Linux namespaces
+///
+/// Holm runs commands in containers, as root and as an ordinary user: from this machine's own root, from a directory,
+/// or from an image. It needs no daemon and leaves nothing behind.
+#[derive(Debug, Parser)]
+#[command(name = "holm", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Show each step as it is done, with times; twice for more (also HOLM_LOG=steps, HOLM_LOG=debug)
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Run>),
+    Exec(exec::Exec),
+    Ps(ps::Ps),
+    Stop(stop::Stop),
+    Oci(oci::Oci),
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Init(init::Init),
+}
+
+impl Cli {
+    /// Does what was said, and answers with the exit status.
+    pub(crate) fn execute(self) -> Result<u8> {
+        let variable = std::env::var("HOLM_LOG").ok();
+        let mut narrator = Narrator::new(Verbosity::new(self.verbose, variable.as_deref()));
+        match self.command {
+            Command::Run(run) => run.execute(&mut narrator),
+            Command::Exec(exec) => exec.execute(&mut narrator),
+            Command::Ps(ps) => ps.execute(),
+            Command::Stop(stop) => stop.execute(),
+            Command::Oci(oci) => oci.execute(&mut narrator),
+            Command::Completions(completions) => completions.execute(),
+            Command::Init(init) => init.execute(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,139 @@
+//! What people see: errors, notes and steps, on standard error.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use holm_engine::{Error, Listener};
+use holm_runtime::{Observer, StepReport};
+
+/// Writes to standard error; when nobody reads it any more, there is nobody to tell.
+fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes to standard output, as the answer of a command.
+///
+/// # Errors
+///
+/// When it cannot be written, except that nobody reads on.
+pub(crate) fn answer(text: impl Display) -> holm_engine::Result<()> {
+    match write!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new("cannot write to standard output").with_cause(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Colours a word, on a terminal whose user did not ask for none (<https://no-color.org>).
+fn coloured(word: &str, colour: &str) -> String {
+    let wanted = rustix::termios::isatty(rustix::stdio::stderr()) && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    if wanted { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
+}
+
+/// What was tried, what came in between, what to do.
+pub(crate) fn print_error(error: &Error) {
+    say(format!("{} {}", coloured("error:", "1;31"), error.what()));
+    if let Some(cause) = error.cause() {
+        say(format!("  {} {}", coloured("cause:", "1"), indented(cause)));
+    }
+    if let Some(hint) = error.hint() {
+        say(format!("  {}  {}", coloured("hint:", "1;36"), indented(hint)));
+    }
+}
+
+/// Further lines begin below the first.
+fn indented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n         ")
+}
+
+/// How much is told of what is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Notes alone.
+    Quiet,
+    /// Each step, with the time that it took.
+    Steps,
+    /// Also when it was done, from the start of the program on.
+    Debug,
+}
+
+impl Verbosity {
+    /// From the number of `-v` and from `HOLM_LOG`, whichever asks for more.
+    pub(crate) fn new(flags: u8, variable: Option<&str>) -> Self {
+        let flagged = match flags {
+            0 => Self::Quiet,
+            1 => Self::Steps,
+            2.. => Self::Debug,
+        };
+        let said = match variable {
+            Some("steps") => Self::Steps,
+            Some("debug") => Self::Debug,
+            Some(_) | None => Self::Quiet,
+        };
+        flagged.max(said)
+    }
+}
+
+/// Prints notes, and the steps when they are asked for.
+#[derive(Debug)]
+pub(crate) struct Narrator {
+    verbosity: Verbosity,
+    started: Instant,
+}
+
+impl Narrator {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        Self { verbosity, started: Instant::now() }
+    }
+}
+
+impl Observer for Narrator {
+    fn watches(&self) -> bool {
+        self.verbosity > Verbosity::Quiet
+    }
+
+    fn step(&mut self, report: &StepReport<'_>) {
+        let at = match self.verbosity {
+            Verbosity::Debug => format!("{:>11} ", milliseconds(self.started.elapsed())),
+            Verbosity::Quiet | Verbosity::Steps => String::new(),
+        };
+        let (number, total, who) = (report.number, report.total, report.who);
+        say(format!("{at}[{number:>2}/{total}] {who:<7} {:>10}  {}", milliseconds(report.elapsed), report.text));
+    }
+}
+
+impl Listener for Narrator {
+    fn note(&mut self, text: &str) {
+        say(format!("{} {}", coloured("note:", "1;33"), indented(text)));
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{}.{:03} ms", time.as_millis(), time.as_micros() % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whichever_asks_for_more_is_heard() {
+        assert_eq!(Verbosity::new(0, None), Verbosity::Quiet);
+        assert_eq!(Verbosity::new(1, None), Verbosity::Steps);
+        assert_eq!(Verbosity::new(0, Some("debug")), Verbosity::Debug);
+        assert_eq!(Verbosity::new(2, Some("steps")), Verbosity::Debug);
+        assert_eq!(Verbosity::new(0, Some("1")), Verbosity::Quiet);
+    }
+
+    #[test]
+    fn times_are_in_milliseconds() {
+        assert_eq!(milliseconds(Duration::from_micros(1_234_567)), "1234.567 ms");
+    }
+
+    #[test]
+    fn further_lines_are_indented() {
+        assert_eq!(indented("a\nb\n"), "a\n         b");
+    }
+}
