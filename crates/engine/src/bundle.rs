@@ -1,9 +1,13 @@
 //! The bundle of a container: its root, its configuration, and the files that it refers to.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use holm_spec::annotations;
 use oci_spec::runtime::Spec;
+use rustix::fs::{Mode, chmod};
 
 use crate::config::{self, Blueprint, GivenFile, Identity, Namespaces, PreparedRoot};
 use crate::container::Held;
@@ -11,7 +15,10 @@ use crate::files::{self, Names};
 use crate::foreground::window_size;
 use crate::options::{HostName, RunOptions, RuntimeChoice, SignalNumber};
 use crate::userns::{self, IdFacts, UserNamespace};
-use crate::{Because, Engine, Error, Listener, Result, idfacts, identity, launcher, rootfs};
+use crate::{Because, Engine, Error, Listener, Result, identity, idfacts, launcher, rootfs};
+
+/// ROOT/containers/NAME/bundle, from its end on.
+const DIRECTORIES_OF_HOLM: usize = 4;
 
 /// A bundle that a runtime can take.
 #[derive(Debug)]
@@ -42,9 +49,15 @@ struct Findings {
 /// # Errors
 ///
 /// When something that was asked for is not there or not allowed.
-pub(crate) fn prepare(engine: &Engine, options: &RunOptions, held: &Held, listener: &mut dyn Listener) -> Result<Bundle> {
+pub(crate) fn prepare(
+    engine: &Engine,
+    options: &RunOptions,
+    held: &Held,
+    listener: &mut dyn Listener,
+) -> Result<Bundle> {
     let path = held.bundle();
-    std::fs::create_dir_all(path.join("rootfs")).because(|| format!("cannot make the bundle {}", path.display()))?;
+    std::fs::create_dir_all(path.join("rootfs"))
+        .because(|| format!("cannot make the bundle {}", path.display()))?;
     let findings = find_out(engine, options, held, listener)?;
     let mut blueprint = blueprint(engine, options, held, &findings);
     let command = config::command(&blueprint)?;
@@ -54,9 +67,10 @@ pub(crate) fn prepare(engine: &Engine, options: &RunOptions, held: &Held, listen
     if let RuntimeChoice::Other(_) = options.runtime {
         for_other_runtime(&mut spec, &blueprint, &path, listener)?;
     }
-    let text = serde_json::to_vec(&spec).because(|| "cannot write the configuration down")?;
-    let file = path.join("config.json");
-    std::fs::write(&file, text).because(|| format!("cannot write {}", file.display()))?;
+    write_config(&path.join("config.json"), &spec)?;
+    if engine.caller.is_root() && findings.namespace != UserNamespace::Host {
+        open_way_to(&path)?;
+    }
     Ok(Bundle {
         path,
         command,
@@ -66,7 +80,29 @@ pub(crate) fn prepare(engine: &Engine, options: &RunOptions, held: &Held, listen
     })
 }
 
-fn find_out(engine: &Engine, options: &RunOptions, held: &Held, listener: &mut dyn Listener) -> Result<Findings> {
+/// The environment of the command may hold secrets: the file is this user's alone.
+fn write_config(path: &Path, spec: &Spec) -> Result<()> {
+    let text = serde_json::to_vec(spec).because(|| "cannot write the configuration down")?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(&text)).because(|| format!("cannot write {}", path.display()))
+}
+
+/// The root of a user namespace is nobody in particular outside of it, and has to get to the directory that its root
+/// is mounted on: the directories above can be passed through, and still not be listed.
+fn open_way_to(bundle: &Path) -> Result<()> {
+    for directory in bundle.ancestors().take(DIRECTORIES_OF_HOLM) {
+        chmod(directory, Mode::from_raw_mode(0o711))
+            .because(|| format!("cannot open {}", directory.display()))?;
+    }
+    Ok(())
+}
+
+fn find_out(
+    engine: &Engine,
+    options: &RunOptions,
+    held: &Held,
+    listener: &mut dyn Listener,
+) -> Result<Findings> {
     let caller = &engine.caller;
     let facts = || idfacts::probe(caller);
     let needed = userns::needs_ranges(&options.namespaces, caller.uid);
@@ -98,7 +134,12 @@ fn find_out(engine: &Engine, options: &RunOptions, held: &Held, listener: &mut d
     Ok(Findings { namespace, namespaces, root, identity, files })
 }
 
-fn blueprint<'a>(engine: &'a Engine, options: &'a RunOptions, held: &'a Held, findings: &'a Findings) -> Blueprint<'a> {
+fn blueprint<'a>(
+    engine: &'a Engine,
+    options: &'a RunOptions,
+    held: &'a Held,
+    findings: &'a Findings,
+) -> Blueprint<'a> {
     Blueprint {
         name: held.name(),
         options,
@@ -130,7 +171,12 @@ fn stop_signal(options: &RunOptions, root: &PreparedRoot) -> Result<SignalNumber
 }
 
 /// What Holm says in annotations is done for a runtime that does not read them.
-fn for_other_runtime(spec: &mut Spec, blueprint: &Blueprint<'_>, path: &std::path::Path, listener: &mut dyn Listener) -> Result<()> {
+fn for_other_runtime(
+    spec: &mut Spec,
+    blueprint: &Blueprint<'_>,
+    path: &Path,
+    listener: &mut dyn Listener,
+) -> Result<()> {
     let options = blueprint.options;
     if let Some(overlay) = &blueprint.root.overlay {
         check_overlay(blueprint)?;
@@ -155,7 +201,11 @@ fn check_overlay(blueprint: &Blueprint<'_>) -> Result<()> {
             .with_hint("leave --userns out, or --runtime"));
     }
     let mounts = &blueprint.options.mounts.mounts;
-    if mounts.iter().flat_map(|mount| &mount.options).any(|option| matches!(option.as_str(), "shared" | "rshared")) {
+    if mounts
+        .iter()
+        .flat_map(|mount| &mount.options)
+        .any(|option| matches!(option.as_str(), "shared" | "rshared"))
+    {
         return Err(Error::new("a shared volume cannot be given to another runtime with this root")
             .with_cause("the root is mounted in a mount namespace of its own, from which nothing goes back")
             .with_hint("take --rootfs, or leave --runtime out"));

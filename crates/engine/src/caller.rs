@@ -39,7 +39,8 @@ impl Caller {
     pub fn probe() -> Result<Self> {
         use rustix::stdio::{stdin, stdout};
         use rustix::termios::isatty;
-        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let (bounding, known) = capabilities()?;
         Ok(Self {
             uid: geteuid().as_raw(),
@@ -87,9 +88,12 @@ pub(crate) mod tests {
 
     /// A caller for tests of what is pure.
     pub(crate) fn caller(uid: u32) -> Caller {
-        let all: HashSet<Capability> =
-            ["CHOWN", "KILL", "SETUID", "NET_ADMIN", "SYS_ADMIN"].iter().map(|name| name.parse().unwrap()).collect();
-        let environment = [("PATH", "/caller/bin"), ("TERM", "tester"), ("LANG", "C.UTF-8"), ("HOME", "/home/caller")];
+        let all: HashSet<Capability> = ["CHOWN", "KILL", "SETUID", "NET_ADMIN", "SYS_ADMIN"]
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect();
+        let environment =
+            [("PATH", "/caller/bin"), ("TERM", "tester"), ("LANG", "C.UTF-8"), ("HOME", "/home/caller")];
         Caller {
             uid,
             gid: uid,

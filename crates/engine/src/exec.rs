@@ -51,7 +51,13 @@ impl Engine {
     }
 
     /// The process of the container's configuration, with what is to be different.
-    fn further_process(&self, options: &ExecOptions, spec: &Spec, pid: u32, terminal: bool) -> Result<Process> {
+    fn further_process(
+        &self,
+        options: &ExecOptions,
+        spec: &Spec,
+        pid: u32,
+        terminal: bool,
+    ) -> Result<Process> {
         let mut process = spec.process().clone().unwrap_or_default();
         let mut environment = process.env().clone().unwrap_or_default();
         process.set_args(Some(options.command.clone()));
@@ -63,7 +69,10 @@ impl Engine {
             config::merge(&mut environment, format!("HOME={}", home.as_deref().unwrap_or("/")));
         }
         if terminal {
-            config::merge(&mut environment, format!("TERM={}", self.caller.variable("TERM").unwrap_or("xterm")));
+            config::merge(
+                &mut environment,
+                format!("TERM={}", self.caller.variable("TERM").unwrap_or("xterm")),
+            );
         }
         config::with_variables(&mut environment, &options.environment, &self.caller);
         process.set_env(Some(environment));
@@ -83,7 +92,8 @@ impl Engine {
         let own_user = spec.linux().iter().flat_map(|linux| linux.namespaces().iter().flatten());
         let own_user = own_user.into_iter().any(|namespace| namespace.typ() == LinuxNamespaceType::User);
         let all = if own_user { &self.caller.known } else { &self.caller.bounding };
-        let given = process.capabilities().as_ref().and_then(|sets| sets.bounding().clone()).unwrap_or_default();
+        let given =
+            process.capabilities().as_ref().and_then(|sets| sets.bounding().clone()).unwrap_or_default();
         let available = if privileged { all.clone() } else { given };
         let all_of_them = SecurityOptions { privileged: true, ..SecurityOptions::default() };
         let uid = process.user().uid();
@@ -97,7 +107,8 @@ impl Engine {
 
 /// Changes the user of `process` to one that is looked up in the container as it is now. Answers with its home.
 fn become_user(process: &mut Process, user: &UserSpec, pid: u32) -> Result<Option<String>> {
-    let root = Root::open(Path::new(&format!("/proc/{pid}/root"))).because(|| "cannot look into the container")?;
+    let root =
+        Root::open(Path::new(&format!("/proc/{pid}/root"))).because(|| "cannot look into the container")?;
     let (passwd, group) = (read(&root, "etc/passwd"), read(&root, "etc/group"));
     let found = holm_image::lookup(&passwd, &group, &user.to_string())
         .map_err(|error| from_image("find the user", &error.into()))?;

@@ -19,8 +19,24 @@ const REPLACED: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 
 /// File systems that show the kernel rather than files, or that mount others when they are looked at.
 const NOT_FILES: [&str; 18] = [
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
-    "fusectl", "mqueue", "nsfs", "proc", "pstore", "securityfs", "sysfs", "tracefs",
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "securityfs",
+    "sysfs",
+    "tracefs",
 ];
 
 /// Whether `path` is in a place that the container has its own version of.
@@ -38,8 +54,12 @@ pub(crate) fn prepare(path: PathBuf, size: Option<Size>, caller: &Caller) -> Res
     let entries = parse_mountinfo(&std::fs::read_to_string("/proc/self/mountinfo").because(failed)?);
     let reachable = |path: &Path| rustix::fs::stat(path).is_ok();
     let mut mounts = mounts(&entries, size, &reachable);
-    let mut overlay =
-        OverlayRoot { lower: Vec::new(), parts: Vec::new(), links: Vec::new(), size: size.map(|size| size.to_string()) };
+    let mut overlay = OverlayRoot {
+        lower: Vec::new(),
+        parts: Vec::new(),
+        links: Vec::new(),
+        size: size.map(|size| size.to_string()),
+    };
     if caller.is_root() {
         overlay.lower.push(PathBuf::from("/"));
     } else {
@@ -50,7 +70,13 @@ pub(crate) fn prepare(path: PathBuf, size: Option<Size>, caller: &Caller) -> Res
         mounts.extend(parts.files.iter().map(|file| bind(file, file, &["ro"])));
         (overlay.parts, overlay.links) = (parts.directories, parts.links);
     }
-    Ok(PreparedRoot { kind: RootKind::Host, path, overlay: Some(overlay), mounts, settings: ImageSettings::default() })
+    Ok(PreparedRoot {
+        kind: RootKind::Host,
+        path,
+        overlay: Some(overlay),
+        mounts,
+        settings: ImageSettings::default(),
+    })
 }
 
 /// A root in pieces. In a user namespace of an ordinary user the mounts of the host are locked together, and a
@@ -112,14 +138,17 @@ fn mounts(entries: &[MountEntry], size: Option<Size>, reachable: &dyn Fn(&Path) 
 /// The mounts on the root's own files; each brings what is mounted below it. One that is under another of them is
 /// hidden by it.
 fn directly_below_root(entries: &[MountEntry]) -> Vec<&Path> {
-    let Some(root) = entries.iter().rfind(|entry| entry.mount_point == Path::new("/")) else { return Vec::new() };
+    let Some(root) = entries.iter().rfind(|entry| entry.mount_point == Path::new("/")) else {
+        return Vec::new();
+    };
     let wanted = |entry: &&MountEntry| {
         entry.parent == root.id
             && entry.mount_point != Path::new("/")
             && !is_replaced(&entry.mount_point)
             && !NOT_FILES.contains(&entry.fstype.as_str())
     };
-    let mut paths: Vec<&Path> = entries.iter().filter(wanted).map(|entry| entry.mount_point.as_path()).collect();
+    let mut paths: Vec<&Path> =
+        entries.iter().filter(wanted).map(|entry| entry.mount_point.as_path()).collect();
     paths.sort();
     paths.dedup_by(|later, earlier| later.starts_with(earlier));
     paths

@@ -41,7 +41,8 @@ pub(crate) fn find(
 ///
 /// When there is no such user or group.
 pub(crate) fn look_up(root: &PreparedRoot, wanted: &str) -> Result<Identity> {
-    let found = holm_image::user_of_layers(&root.layers(), wanted).map_err(|error| from_image("find the user", &error))?;
+    let found = holm_image::user_of_layers(&root.layers(), wanted)
+        .map_err(|error| from_image("find the user", &error))?;
     Ok(Identity { uid: found.uid, gid: found.gid, additional_gids: found.additional_gids, home: found.home })
 }
 
@@ -83,7 +84,11 @@ mod tests {
     fn root(kind: RootKind, user: Option<&str>) -> (tempfile::TempDir, PreparedRoot) {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("etc")).unwrap();
-        std::fs::write(directory.path().join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n").unwrap();
+        std::fs::write(
+            directory.path().join("etc/passwd"),
+            "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n",
+        )
+        .unwrap();
         std::fs::write(directory.path().join("etc/group"), "root:x:0:\nextra:x:40:web\n").unwrap();
         let settings = ImageSettings { user: user.map(str::to_owned), ..ImageSettings::default() };
         let path = directory.path().to_owned();
@@ -101,10 +106,16 @@ mod tests {
         let caller = caller(0);
         let user: UserSpec = "0:40".parse().unwrap();
         let find = |said| super::find(said, &image, &UserNamespace::Host, &caller).unwrap();
-        assert_eq!(find(None), Identity { uid: 33, gid: 34, additional_gids: vec![40], home: Some("/srv".into()) });
+        assert_eq!(
+            find(None),
+            Identity { uid: 33, gid: 34, additional_gids: vec![40], home: Some("/srv".into()) }
+        );
         assert_eq!((find(Some(&user)).uid, find(Some(&user)).gid), (0, 40));
         let (_directory, plain) = root(RootKind::Image, None);
-        assert_eq!(super::find(None, &plain, &UserNamespace::Host, &caller).unwrap().home.as_deref(), Some("/root"));
+        assert_eq!(
+            super::find(None, &plain, &UserNamespace::Host, &caller).unwrap().home.as_deref(),
+            Some("/root")
+        );
     }
 
     #[test]

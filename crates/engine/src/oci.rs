@@ -23,7 +23,8 @@ pub fn run_bundle(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn O
     let directory = terminal.then(|| run_directory(root)).transpose()?;
     let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
     let socket = console.as_ref().map(ConsoleSocket::path).or(request.console_socket);
-    let container = holm_runtime::create(root, &CreateRequest { console_socket: socket, ..*request }, observer)?;
+    let container =
+        holm_runtime::create(root, &CreateRequest { console_socket: socket, ..*request }, observer)?;
     let attended = console.map(ConsoleSocket::receive).transpose().and_then(|terminal| {
         holm_runtime::start(root, request.id)?;
         attend(Session { process: container.pidfd.as_fd(), terminal, interactive: true }, &signals)
@@ -45,7 +46,8 @@ pub fn exec_process(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn O
     let directory = terminal.then(|| run_directory(root)).transpose()?;
     let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
     let socket = console.as_ref().map(ConsoleSocket::path).or(request.console_socket);
-    let made = holm_runtime::exec(root, &ExecRequest { console_socket: socket, ..request.clone() }, observer)?;
+    let made =
+        holm_runtime::exec(root, &ExecRequest { console_socket: socket, ..request.clone() }, observer)?;
     let terminal = console.map(ConsoleSocket::receive).transpose()?;
     attend(Session { process: made.pidfd.as_fd(), terminal, interactive: true }, &signals)
 }
@@ -53,5 +55,6 @@ pub fn exec_process(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn O
 fn run_directory(root: &Root) -> Result<OwnedFd> {
     let path: &Path = root.path();
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, rustix::fs::Mode::empty()).because(|| format!("cannot open {}", path.display()))
+    rustix::fs::open(path, flags, rustix::fs::Mode::empty())
+        .because(|| format!("cannot open {}", path.display()))
 }

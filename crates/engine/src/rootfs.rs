@@ -33,7 +33,11 @@ pub(crate) struct Request<'a> {
 /// # Errors
 ///
 /// When the directory or the image is not there, or the image cannot be unpacked.
-pub(crate) fn prepare(request: &Request<'_>, facts: &dyn Fn() -> IdFacts, listener: &mut dyn Listener) -> Result<PreparedRoot> {
+pub(crate) fn prepare(
+    request: &Request<'_>,
+    facts: &dyn Fn() -> IdFacts,
+    listener: &mut dyn Listener,
+) -> Result<PreparedRoot> {
     match request.source {
         RootSource::Host => hostroot::prepare(request.mount_point.to_owned(), request.size, request.caller),
         RootSource::Directory(path) => directory(&request.caller.cwd.join(path)),
@@ -58,11 +62,17 @@ fn directory(path: &Path) -> Result<PreparedRoot> {
     })
 }
 
-fn image(request: &Request<'_>, text: &str, facts: &dyn Fn() -> IdFacts, listener: &mut dyn Listener) -> Result<PreparedRoot> {
+fn image(
+    request: &Request<'_>,
+    text: &str,
+    facts: &dyn Fn() -> IdFacts,
+    listener: &mut dyn Listener,
+) -> Result<PreparedRoot> {
     let failed = |error: &holm_image::Error| from_image(&format!("use the image {text}"), error);
     let mut reference: Reference = text.parse().map_err(|error| failed(&error))?;
     reference.path = request.caller.cwd.join(&reference.path);
-    let store = Store::open(&store_directory(request.caller, request.maps)?).map_err(|error| failed(&error))?;
+    let store =
+        Store::open(&store_directory(request.caller, request.maps)?).map_err(|error| failed(&error))?;
     let image = store.resolve(&reference, &Platform::host()).map_err(|error| failed(&error))?;
     let unpacked = if request.caller.is_root() {
         let unpacked = store.unpack(&image, &UnpackOptions::default()).map_err(|error| failed(&error))?;
@@ -72,7 +82,8 @@ fn image(request: &Request<'_>, text: &str, facts: &dyn Fn() -> IdFacts, listene
             Some(maps) => maps.clone(),
             None => crate::userns::of_ordinary_user(&facts())?.0,
         };
-        unpack::in_user_namespace(&store, &image, &maps, request.caller).map_err(|error| named(error, text))?
+        unpack::in_user_namespace(&store, &image, &maps, request.caller)
+            .map_err(|error| named(error, text))?
     };
     let overlay = OverlayRoot {
         lower: unpacked.layers.into_iter().rev().collect(),

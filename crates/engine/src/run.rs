@@ -55,14 +55,19 @@ impl Engine {
         }
         let held = self.containers.hold_new(options.name.as_ref())?;
         let bundle = bundle::prepare(self, options, &held, listener);
-        let plan = bundle.and_then(|bundle| {
-            Ok(holm_runtime::plan(held.name().as_str(), &bundle.path, true)?)
-        });
+        let plan =
+            bundle.and_then(|bundle| Ok(holm_runtime::plan(held.name().as_str(), &bundle.path, true)?));
         held.remove()?;
         plan
     }
 
-    fn run_held(&self, options: &RunOptions, held: &Held, launcher: &Launcher<'_>, listener: &mut dyn Listener) -> Result<u8> {
+    fn run_held(
+        &self,
+        options: &RunOptions,
+        held: &Held,
+        launcher: &Launcher<'_>,
+        listener: &mut dyn Listener,
+    ) -> Result<u8> {
         let bundle = bundle::prepare(self, options, held, listener)?;
         held.record(&record(options, held, &bundle, launcher.program()))?;
         if !bundle.terminal && !bundle.interactive {
@@ -71,7 +76,8 @@ impl Engine {
         let signals = Signals::hold()?;
         let console = bundle.terminal.then(|| ConsoleSocket::bind(held.directory())).transpose()?;
         let id = held.name().as_str();
-        let launch = Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
+        let launch =
+            Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
         let container = launcher.create(&launch, listener)?;
         let terminal = console.map(ConsoleSocket::receive).transpose()?;
         launcher.start(id)?;
@@ -104,7 +110,8 @@ fn record(options: &RunOptions, held: &Held, bundle: &Bundle, runtime: Option<&P
 ///
 /// When there is none that can be executed.
 fn find_runtime(said: &Path, caller: &Caller) -> Result<PathBuf> {
-    let executable = |path: &PathBuf| accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok() && path.is_file();
+    let executable =
+        |path: &PathBuf| accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok() && path.is_file();
     let found = if said.as_os_str().as_encoded_bytes().contains(&b'/') {
         Some(caller.cwd.join(said)).filter(executable)
     } else {

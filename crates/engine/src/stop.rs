@@ -22,7 +22,12 @@ impl Engine {
     /// # Errors
     ///
     /// When there is no such container, or it does not end even when it is killed.
-    pub fn stop(&self, name: &ContainerName, signal: Option<SignalNumber>, timeout: Option<Duration>) -> Result<()> {
+    pub fn stop(
+        &self,
+        name: &ContainerName,
+        signal: Option<SignalNumber>,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
         let seen = self.containers.find(name)?;
         let record = seen.record();
         // Held from here on, so that the wait at the end is for this holder and not for a later process of its number.

@@ -44,7 +44,12 @@ enum Outcome {
 /// # Errors
 ///
 /// When the namespace cannot be made, or the image cannot be unpacked.
-pub(crate) fn in_user_namespace(store: &Store, image: &Image, maps: &IdMaps, caller: &Caller) -> Result<Layers> {
+pub(crate) fn in_user_namespace(
+    store: &Store,
+    image: &Image,
+    maps: &IdMaps,
+    caller: &Caller,
+) -> Result<Layers> {
     if maps.uid.to_container(caller.uid).is_none() {
         return Err(Error::new("the layers cannot be kept")
             .with_cause("the store belongs to your own id, which --uidmap leaves out")
@@ -96,7 +101,11 @@ fn write_maps(child: Pid, maps: &IdMaps) -> Result<()> {
     programs.write_gid_map(child, &maps.gid).because(failed)
 }
 
-fn unpack(store: &Store, image: &Image, options: UnpackOptions) -> std::result::Result<Layers, (String, Option<String>)> {
+fn unpack(
+    store: &Store,
+    image: &Image,
+    options: UnpackOptions,
+) -> std::result::Result<Layers, (String, Option<String>)> {
     match store.unpack(image, &options) {
         Ok(unpacked) => Ok(Layers { layers: unpacked.layers, notes: unpacked.notes }),
         Err(error) => Err((error.to_string(), error.hint())),
@@ -123,11 +132,16 @@ fn child(
 
 fn read_outcome(reader: OwnedFd) -> Result<Layers> {
     let mut text = Vec::new();
-    File::from(reader).read_to_end(&mut text).because(|| "cannot hear from the process that unpacks the image")?;
+    File::from(reader)
+        .read_to_end(&mut text)
+        .because(|| "cannot hear from the process that unpacks the image")?;
     match serde_json::from_slice(&text) {
         Ok(Outcome::Unpacked(layers)) => Ok(layers),
         Ok(Outcome::Failed { cause, hint }) => Err(failure(&cause, hint)),
-        Err(_) => Err(Error::new("the image could not be unpacked").with_cause("the process that unpacks it was ended")),
+        Err(_) => {
+            Err(Error::new("the image could not be unpacked")
+                .with_cause("the process that unpacks it was ended"))
+        }
     }
 }
 

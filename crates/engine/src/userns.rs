@@ -129,8 +129,10 @@ pub fn decide(
 
 /// The first process or container whose namespace is joined.
 fn theirs(options: &NamespaceOptions) -> Option<NamespaceMode> {
-    let modes = [&options.network, &options.pid, &options.ipc, &options.uts, &options.cgroup, &options.time.mode];
-    let is_process = |mode: &&&NamespaceMode| matches!(mode, NamespaceMode::Container(_) | NamespaceMode::Process(_));
+    let modes =
+        [&options.network, &options.pid, &options.ipc, &options.uts, &options.cgroup, &options.time.mode];
+    let is_process =
+        |mode: &&&NamespaceMode| matches!(mode, NamespaceMode::Container(_) | NamespaceMode::Process(_));
     modes.iter().find(is_process).map(|mode| (*mode).clone())
 }
 
@@ -217,7 +219,11 @@ fn slot(ranges: &[Range], name: &ContainerName) -> Mapping {
     }
     // Every range is smaller than a slot: the largest, as a whole.
     let largest = ranges.iter().copied().max_by_key(|range| range.count).unwrap_or(UNCLAIMED);
-    Mapping { container: 0, host: largest.start, size: largest.count.min(ORDINARY_SIZE).min(u32::MAX - largest.start) }
+    Mapping {
+        container: 0,
+        host: largest.start,
+        size: largest.count.min(ORDINARY_SIZE).min(u32::MAX - largest.start),
+    }
 }
 
 /// FNV-1a: the same for the same text on every run.
@@ -234,8 +240,26 @@ fn said(options: &NamespaceOptions, facts: &IdFacts) -> Result<IdMaps> {
     let or = |map: &[Mapping], other: &[Mapping]| if map.is_empty() { other.to_vec() } else { map.to_vec() };
     let maps = checked(or(&options.uid_map, &options.gid_map), or(&options.gid_map, &options.uid_map))?;
     if facts.uid != 0 {
-        allowed(&Wish { option: "--uidmap", file: "/etc/subuid", map: &maps.uid, own: facts.uid, ranges: &facts.subuids }, facts)?;
-        allowed(&Wish { option: "--gidmap", file: "/etc/subgid", map: &maps.gid, own: facts.gid, ranges: &facts.subgids }, facts)?;
+        allowed(
+            &Wish {
+                option: "--uidmap",
+                file: "/etc/subuid",
+                map: &maps.uid,
+                own: facts.uid,
+                ranges: &facts.subuids,
+            },
+            facts,
+        )?;
+        allowed(
+            &Wish {
+                option: "--gidmap",
+                file: "/etc/subgid",
+                map: &maps.gid,
+                own: facts.gid,
+                ranges: &facts.subgids,
+            },
+            facts,
+        )?;
     }
     Ok(maps)
 }
@@ -251,9 +275,15 @@ struct Wish<'a> {
 
 fn allowed(wish: &Wish<'_>, facts: &IdFacts) -> Result<()> {
     if let Err(refused) = check(wish.map, wish.own, wish.ranges) {
-        return Err(Error::new(format!("{} asks for the id {} of the host, which is not yours", wish.option, refused.id))
-            .with_cause(format!("{} gives {} {}", wish.file, facts.name, describe(wish.ranges)))
-            .with_hint(format!("as root, add a line to {}, such as {}:{}:65536", wish.file, facts.name, refused.id)));
+        return Err(Error::new(format!(
+            "{} asks for the id {} of the host, which is not yours",
+            wish.option, refused.id
+        ))
+        .with_cause(format!("{} gives {} {}", wish.file, facts.name, describe(wish.ranges)))
+        .with_hint(format!(
+            "as root, add a line to {}, such as {}:{}:65536",
+            wish.file, facts.name, refused.id
+        )));
     }
     let own_alone = matches!(wish.map.mappings(), [Mapping { host, size: 1, .. }] if *host == wish.own);
     if own_alone || facts.programs {

@@ -2,7 +2,14 @@ use super::*;
 
 fn user() -> IdFacts {
     let range = vec![Range { start: 100_000, count: 65536 }];
-    IdFacts { uid: 1000, gid: 1001, name: "alice".into(), subuids: range.clone(), subgids: range, programs: true }
+    IdFacts {
+        uid: 1000,
+        gid: 1001,
+        name: "alice".into(),
+        subuids: range.clone(),
+        subgids: range,
+        programs: true,
+    }
 }
 
 fn root() -> IdFacts {
@@ -46,7 +53,10 @@ fn without_ranges_or_programs_the_own_id_is_all_and_the_user_hears_why() {
 #[test]
 fn identity_has_the_own_id_and_no_superuser() {
     let maps = maps(decide_for(&mode("identity"), &user()));
-    assert_eq!((maps.uid.to_string(), maps.gid.to_string()), ("1000 1000 1\n".into(), "1001 1001 1\n".into()));
+    assert_eq!(
+        (maps.uid.to_string(), maps.gid.to_string()),
+        ("1000 1000 1\n".into(), "1001 1001 1\n".into())
+    );
     assert_eq!(maps.uid.to_host(0), None);
 }
 

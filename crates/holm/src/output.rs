@@ -28,7 +28,8 @@ pub(crate) fn answer(text: impl Display) -> holm_engine::Result<()> {
 
 /// Colours a word, on a terminal whose user did not ask for none (<https://no-color.org>).
 fn coloured(word: &str, colour: &str) -> String {
-    let wanted = rustix::termios::isatty(rustix::stdio::stderr()) && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let wanted = rustix::termios::isatty(rustix::stdio::stderr())
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     if wanted { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
@@ -100,7 +101,11 @@ impl Observer for Narrator {
             Verbosity::Quiet | Verbosity::Steps => String::new(),
         };
         let (number, total, who) = (report.number, report.total, report.who);
-        say(format!("{at}[{number:>2}/{total}] {who:<7} {:>10}  {}", milliseconds(report.elapsed), report.text));
+        say(format!(
+            "{at}[{number:>2}/{total}] {who:<7} {:>10}  {}",
+            milliseconds(report.elapsed),
+            report.text
+        ));
     }
 }
 

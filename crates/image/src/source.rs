@@ -93,7 +93,8 @@ impl Source {
             let kind = format!("a document of {} bytes, more than {LARGEST_DOCUMENT}", blob.size);
             return Err(Error::Unsupported { what: what.to_owned(), kind });
         }
-        let mut content = Vec::new();
+        // With room for the one byte more that shows the end.
+        let mut content = Vec::with_capacity(usize::try_from(blob.size).unwrap_or_default() + 1);
         open_blob(blob)?
             .read_to_end(&mut content)
             .call(|| format!("read({:?})", blob.path))

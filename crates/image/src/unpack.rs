@@ -68,6 +68,9 @@ impl Store {
     }
 
     fn unpack_all(&self, missing: &[&Layer], ownership: Ownership) -> Result<Notes> {
+        if missing.is_empty() {
+            return Ok(Notes::default());
+        }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);

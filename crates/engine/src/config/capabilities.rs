@@ -47,7 +47,11 @@ pub(crate) fn sets(
 }
 
 /// What is available in the container's user namespace.
-pub(crate) fn available(namespace: &UserNamespace, bounding: &HashSet<Capability>, known: &HashSet<Capability>) -> HashSet<Capability> {
+pub(crate) fn available(
+    namespace: &UserNamespace,
+    bounding: &HashSet<Capability>,
+    known: &HashSet<Capability>,
+) -> HashSet<Capability> {
     match namespace {
         UserNamespace::Host => bounding.clone(),
         UserNamespace::New(_) | UserNamespace::Join(_) => known.clone(),
@@ -88,8 +92,12 @@ mod tests {
 
     fn bounding(add: &[&str], drop: &[&str], privileged: bool) -> HashSet<Capability> {
         let read = |words: &[&str]| words.iter().map(|word| word.parse().unwrap()).collect();
-        let options =
-            SecurityOptions { privileged, cap_add: read(add), cap_drop: read(drop), ..SecurityOptions::default() };
+        let options = SecurityOptions {
+            privileged,
+            cap_add: read(add),
+            cap_drop: read(drop),
+            ..SecurityOptions::default()
+        };
         sets(&options, 0, &all()).unwrap().bounding().clone().unwrap()
     }
 
@@ -115,7 +123,8 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_refused_by_name_and_passed_over_in_all() {
         let few = HashSet::from([Capability::Chown]);
-        let options = SecurityOptions { cap_add: vec!["SYS_TIME".parse().unwrap()], ..SecurityOptions::default() };
+        let options =
+            SecurityOptions { cap_add: vec!["SYS_TIME".parse().unwrap()], ..SecurityOptions::default() };
         assert!(sets(&options, 0, &few).is_err());
         let options = SecurityOptions { cap_add: vec!["ALL".parse().unwrap()], ..SecurityOptions::default() };
         assert_eq!(sets(&options, 0, &few).unwrap().bounding(), &Some(few));

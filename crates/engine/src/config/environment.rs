@@ -23,7 +23,8 @@ pub(super) struct Origins<'a> {
 pub(super) fn build(origins: &Origins<'_>, said: &[Variable]) -> Vec<String> {
     let mut environment = vec![PATH.to_owned()];
     if origins.host_root {
-        let taken = TAKEN_OVER.iter().filter_map(|name| Some(format!("{name}={}", origins.caller.variable(name)?)));
+        let taken =
+            TAKEN_OVER.iter().filter_map(|name| Some(format!("{name}={}", origins.caller.variable(name)?)));
         taken.for_each(|variable| merge(&mut environment, variable));
     }
     let made = [("HOSTNAME", origins.hostname), ("HOME", Some(origins.home.unwrap_or("/")))];
@@ -33,7 +34,11 @@ pub(super) fn build(origins: &Origins<'_>, said: &[Variable]) -> Vec<String> {
     if origins.terminal {
         environment.push(format!("TERM={}", origins.caller.variable("TERM").unwrap_or("xterm")));
     }
-    origins.image.iter().filter(|v| v.contains('=')).for_each(|variable| merge(&mut environment, variable.clone()));
+    origins
+        .image
+        .iter()
+        .filter(|v| v.contains('='))
+        .for_each(|variable| merge(&mut environment, variable.clone()));
     with_variables(&mut environment, said, origins.caller);
     environment
 }
@@ -68,16 +73,34 @@ mod tests {
     fn what_is_said_wins_over_the_image_and_the_image_over_the_defaults() {
         let caller = caller(1000);
         let image = ["PATH=/image".to_owned(), "A=image".to_owned(), "rubbish".to_owned()];
-        let origins = Origins { caller: &caller, host_root: false, image: &image, hostname: Some("h"), home: Some("/root"), terminal: true };
-        let said: Vec<Variable> = ["A=said", "TERM", "LANG", "NOT_SET"].iter().map(|v| v.parse().unwrap()).collect();
+        let origins = Origins {
+            caller: &caller,
+            host_root: false,
+            image: &image,
+            hostname: Some("h"),
+            home: Some("/root"),
+            terminal: true,
+        };
+        let said: Vec<Variable> =
+            ["A=said", "TERM", "LANG", "NOT_SET"].iter().map(|v| v.parse().unwrap()).collect();
         let environment = build(&origins, &said);
-        assert_eq!(environment, ["PATH=/image", "HOSTNAME=h", "HOME=/root", "TERM=tester", "A=said", "LANG=C.UTF-8"]);
+        assert_eq!(
+            environment,
+            ["PATH=/image", "HOSTNAME=h", "HOME=/root", "TERM=tester", "A=said", "LANG=C.UTF-8"]
+        );
     }
 
     #[test]
     fn the_machine_s_own_root_takes_over_where_programs_are() {
         let caller = caller(1000);
-        let origins = Origins { caller: &caller, host_root: true, image: &[], hostname: None, home: None, terminal: false };
+        let origins = Origins {
+            caller: &caller,
+            host_root: true,
+            image: &[],
+            hostname: None,
+            home: None,
+            terminal: false,
+        };
         assert_eq!(build(&origins, &[]), ["PATH=/caller/bin", "LANG=C.UTF-8", "HOME=/"]);
     }
 

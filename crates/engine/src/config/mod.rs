@@ -10,8 +10,8 @@ mod process;
 mod system;
 
 pub(crate) use capabilities::sets;
-pub(crate) use mounts::{bind, bind_tree, filesystem};
 pub(crate) use environment::{merge, with_variables};
+pub(crate) use mounts::{bind, bind_tree, filesystem};
 pub use namespaces::{Choice, Namespaces};
 pub(crate) use process::{command, console_size, is_interactive_shell};
 

@@ -16,10 +16,16 @@ const TTY_GROUP: u32 = 5;
 /// All mounts, each after those that are above it. A mount that was asked for takes the place of another at the same
 /// destination.
 pub(super) fn build(blueprint: &Blueprint<'_>) -> Vec<Mount> {
-    let asked: Vec<Mount> = blueprint.options.mounts.mounts.iter().map(|m| requested(m, &blueprint.caller.cwd)).collect();
+    let asked: Vec<Mount> =
+        blueprint.options.mounts.mounts.iter().map(|m| requested(m, &blueprint.caller.cwd)).collect();
     let mut mounts = blueprint.root.mounts.clone();
     mounts.extend(ordinary(blueprint));
-    mounts.extend(blueprint.files.iter().map(|file| bind(&file.source, &file.destination, &["ro", "nosuid", "nodev", "noexec"])));
+    mounts.extend(
+        blueprint
+            .files
+            .iter()
+            .map(|file| bind(&file.source, &file.destination, &["ro", "nosuid", "nodev", "noexec"])),
+    );
     mounts.extend(volumes(blueprint));
     mounts.retain(|mount| !asked.iter().any(|other| other.destination() == mount.destination()));
     mounts.extend(asked);
@@ -140,7 +146,12 @@ fn requested(mount: &RequestedMount, cwd: &Path) -> Mount {
     }
 }
 
-pub(crate) fn filesystem(destination: impl AsRef<Path>, fstype: &str, source: &str, options: &[&str]) -> Mount {
+pub(crate) fn filesystem(
+    destination: impl AsRef<Path>,
+    fstype: &str,
+    source: &str,
+    options: &[&str],
+) -> Mount {
     entry(destination.as_ref(), fstype, Path::new(source), options)
 }
 

@@ -80,9 +80,11 @@ impl Namespaces {
     fn check_names(&self, options: &NamespaceOptions) -> Result<()> {
         let named = options.hostname.is_some() || options.domainname.is_some();
         if named && self.uts != Choice::New {
-            return Err(Error::new("--hostname and --domainname go with a UTS namespace of the container's own")
-                .with_cause("setting them here would change them for everybody who is in that namespace")
-                .with_hint("leave --uts out, or the names"));
+            return Err(Error::new(
+                "--hostname and --domainname go with a UTS namespace of the container's own",
+            )
+            .with_cause("setting them here would change them for everybody who is in that namespace")
+            .with_hint("leave --uts out, or the names"));
         }
         Ok(())
     }

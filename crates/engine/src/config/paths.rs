@@ -52,7 +52,10 @@ mod tests {
     use super::*;
 
     fn options(words: &[&str]) -> SecurityOptions {
-        SecurityOptions { options: words.iter().map(|word| word.parse().unwrap()).collect(), ..SecurityOptions::default() }
+        SecurityOptions {
+            options: words.iter().map(|word| word.parse().unwrap()).collect(),
+            ..SecurityOptions::default()
+        }
     }
 
     #[test]

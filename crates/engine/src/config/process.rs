@@ -22,7 +22,11 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Process> {
     process.set_cwd(workdir(blueprint)?);
     process.set_user(user(blueprint)?);
     process.set_rlimits(rlimits(&options.process.ulimits)?);
-    process.set_capabilities(Some(capabilities::sets(&options.security, blueprint.identity.uid, &available)?));
+    process.set_capabilities(Some(capabilities::sets(
+        &options.security,
+        blueprint.identity.uid,
+        &available,
+    )?));
     process.set_no_new_privileges(Some(no_new_privileges(&options.security)));
     process.set_terminal(Some(blueprint.terminal.is_some()));
     process.set_console_size(blueprint.terminal.and_then(console_size));
@@ -60,7 +64,8 @@ pub(crate) fn command(blueprint: &Blueprint<'_>) -> Result<Vec<String>> {
 }
 
 fn shell(blueprint: &Blueprint<'_>) -> String {
-    let shell = blueprint.caller.variable("SHELL").filter(|path| path.starts_with('/') && Path::new(path).is_file());
+    let shell =
+        blueprint.caller.variable("SHELL").filter(|path| path.starts_with('/') && Path::new(path).is_file());
     shell.unwrap_or("/bin/sh").to_owned()
 }
 
@@ -68,7 +73,8 @@ fn shell(blueprint: &Blueprint<'_>) -> String {
 pub(crate) fn is_interactive_shell(args: &[String]) -> bool {
     let Some((program, rest)) = args.split_first() else { return false };
     let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    SHELLS.contains(&name) && rest.iter().all(|word| matches!(word.as_str(), "-i" | "-l" | "-il" | "-li" | "--login"))
+    SHELLS.contains(&name)
+        && rest.iter().all(|word| matches!(word.as_str(), "-i" | "-l" | "-il" | "-li" | "--login"))
 }
 
 fn variables(blueprint: &Blueprint<'_>) -> Vec<String> {

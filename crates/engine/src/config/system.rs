@@ -60,9 +60,8 @@ fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<PathBuf> {
 fn sysctls(blueprint: &Blueprint<'_>) -> Result<Option<HashMap<String, String>>> {
     let mut sysctls = HashMap::new();
     for sysctl in &blueprint.options.security.sysctls {
-        let refuse = |cause: &str| {
-            Error::new(format!("--sysctl {} cannot be set", sysctl.key)).with_cause(cause)
-        };
+        let refuse =
+            |cause: &str| Error::new(format!("--sysctl {} cannot be set", sysctl.key)).with_cause(cause);
         let owner = sysctl.owner().map_err(|invalid| {
             let error = refuse(invalid.cause());
             invalid.hint().map_or(error.clone(), |hint| error.with_hint(hint))
@@ -83,7 +82,8 @@ fn sysctls(blueprint: &Blueprint<'_>) -> Result<Option<HashMap<String, String>>>
 fn time_offsets(blueprint: &Blueprint<'_>) -> Option<HashMap<String, LinuxTimeOffset>> {
     let offsets = blueprint.options.namespaces.time.offsets.as_ref()?;
     let clocks = [("monotonic", offsets.monotonic), ("boottime", offsets.boottime)];
-    let said = clocks.into_iter().filter_map(|(clock, offset)| Some((clock.to_owned(), time_offset(offset?))));
+    let said =
+        clocks.into_iter().filter_map(|(clock, offset)| Some((clock.to_owned(), time_offset(offset?))));
     Some(said.collect())
 }
 

@@ -15,7 +15,7 @@ mod names;
 mod record;
 mod sweep;
 
-pub use record::Record;
+pub(crate) use record::Record;
 pub(crate) use sweep::abandoned;
 
 use std::os::fd::OwnedFd;
@@ -112,7 +112,11 @@ impl Containers {
         self.see(name.as_str()).ok_or_else(|| {
             let others = self.names().join(", ");
             let error = Error::new(format!("there is no container {name}"));
-            if others.is_empty() { error.with_hint("none runs") } else { error.with_hint(format!("there is: {others}")) }
+            if others.is_empty() {
+                error.with_hint("none runs")
+            } else {
+                error.with_hint(format!("there is: {others}"))
+            }
         })
     }
 
@@ -139,7 +143,8 @@ impl Containers {
     fn lock(&self, operation: FlockOperation) -> holm_sys::Result<OwnedFd> {
         let path = self.path.join(".lock");
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lock = openat(CWD, &path, flags, Mode::RUSR | Mode::WUSR).call(|| format!("open({path:?}, O_CREAT)"))?;
+        let lock =
+            openat(CWD, &path, flags, Mode::RUSR | Mode::WUSR).call(|| format!("open({path:?}, O_CREAT)"))?;
         flock(&lock, operation).call(|| format!("flock({path:?})"))?;
         Ok(lock)
     }
@@ -172,7 +177,9 @@ impl Held {
     ///
     /// When it cannot be written.
     pub(crate) fn record(&self, record: &Record) -> Result<()> {
-        record.write(&self.directory).because(|| format!("cannot write the record of container {}", self.name))
+        record
+            .write(&self.directory)
+            .because(|| format!("cannot write the record of container {}", self.name))
     }
 
     /// Removes the directory with all in it.

@@ -18,23 +18,23 @@ const LARGEST: u64 = 4 << 20;
 
 /// The record of a container, beside the state that its runtime keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// Its name.
-    pub name: ContainerName,
+    pub(crate) name: ContainerName,
     /// What it was made of: a reference of an image, a directory, or `/` for this machine's own root.
-    pub image: String,
+    pub(crate) image: String,
     /// The program and its arguments.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// When it was made, in seconds since 1970.
-    pub created: u64,
+    pub(crate) created: u64,
     /// The process that holds the container in the foreground.
-    pub holder: u32,
+    pub(crate) holder: u32,
     /// The runtime that made it, when it was not Holm itself.
-    pub runtime: Option<PathBuf>,
+    pub(crate) runtime: Option<PathBuf>,
     /// The number of the signal that asks it to end.
-    pub stop_signal: i32,
+    pub(crate) stop_signal: i32,
     /// How long that is waited for, in seconds.
-    pub stop_timeout: u64,
+    pub(crate) stop_timeout: u64,
 }
 
 impl Record {

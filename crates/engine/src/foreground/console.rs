@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use holm_sys::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
-    accept_with, bind, listen, recvmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
+    SocketType, accept_with, bind, listen, recvmsg, socket_with,
 };
 
 use crate::{Because, Error, Result};
@@ -51,7 +51,8 @@ impl ConsoleSocket {
     pub(crate) fn receive(self) -> Result<OwnedFd> {
         let failed = || "cannot take over the container's terminal from its runtime";
         readable(&self.socket).because(failed)?;
-        let connection = accept_with(&self.socket, SocketFlags::CLOEXEC).call(|| "accept4()").because(failed)?;
+        let connection =
+            accept_with(&self.socket, SocketFlags::CLOEXEC).call(|| "accept4()").because(failed)?;
         readable(&connection).because(failed)?;
         descriptor(&connection)
             .call(|| "recvmsg()")
@@ -103,7 +104,8 @@ mod tests {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, connect, sendmsg};
 
     fn send(path: &Path, with_descriptor: bool) {
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let socket =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         connect(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);

@@ -75,7 +75,8 @@ pub(crate) fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
 /// Waits until something happens, and passes on what can be passed on. True when the process has ended.
 fn wait(process: BorrowedFd<'_>, signals: &Signals, relay: Option<&mut Relay>) -> Result<bool> {
     let interests = relay.as_ref().map(|relay| relay.interests()).unwrap_or_default();
-    let mut fds = vec![PollFd::new(&process, PollFlags::IN), PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
+    let mut fds =
+        vec![PollFd::new(&process, PollFlags::IN), PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
     if let Some(relay) = &relay {
         fds.extend(relay.poll_fds(&interests));
     }

@@ -20,7 +20,9 @@ pub(crate) fn exit_status(process: BorrowedFd<'_>) -> Result<u8> {
         match waitid(WaitId::PidFd(process), WaitIdOptions::EXITED) {
             Err(rustix::io::Errno::INTR) => {}
             result => {
-                let status = result.call(|| "waitid(P_PIDFD)").because(|| "cannot wait for the container's process")?;
+                let status = result
+                    .call(|| "waitid(P_PIDFD)")
+                    .because(|| "cannot wait for the container's process")?;
                 return Ok(status.map_or(crate::error::STATUS_FAILED, |status| of(&status)));
             }
         }

@@ -40,8 +40,13 @@ impl OtherRuntime {
 
     pub(super) fn create(&self, launch: &Launch<'_>) -> Result<Container> {
         let pid_file = self.file("pid")?;
-        let mut words: Vec<&OsStr> =
-            vec!["create".as_ref(), "--bundle".as_ref(), launch.bundle.as_ref(), "--pid-file".as_ref(), pid_file.as_ref()];
+        let mut words: Vec<&OsStr> = vec![
+            "create".as_ref(),
+            "--bundle".as_ref(),
+            launch.bundle.as_ref(),
+            "--pid-file".as_ref(),
+            pid_file.as_ref(),
+        ];
         words.extend(console(launch.console_socket));
         words.push(launch.id.as_ref());
         self.run_to_process(&words, &pid_file)
@@ -53,10 +58,12 @@ impl OtherRuntime {
 
     pub(super) fn exec(&self, further: &Further<'_>) -> Result<Container> {
         let own = std::process::id();
-        let (pid_file, process) = (self.file(&format!("exec-{own}.pid"))?, self.file(&format!("exec-{own}.json"))?);
+        let (pid_file, process) =
+            (self.file(&format!("exec-{own}.pid"))?, self.file(&format!("exec-{own}.json"))?);
         let text = serde_json::to_vec(further.process).because(|| "cannot write the process down")?;
         std::fs::write(&process, text).because(|| format!("cannot write {}", process.display()))?;
-        let mut words: Vec<&OsStr> = vec!["exec".as_ref(), "--detach".as_ref(), "--process".as_ref(), process.as_ref()];
+        let mut words: Vec<&OsStr> =
+            vec!["exec".as_ref(), "--detach".as_ref(), "--process".as_ref(), process.as_ref()];
         words.extend(["--pid-file".as_ref(), pid_file.as_os_str()]);
         words.extend(console(further.console_socket));
         words.push(further.id.as_ref());
@@ -78,7 +85,11 @@ impl OtherRuntime {
     }
 
     pub(super) fn life(&self, id: &str) -> Option<Life> {
-        let output = self.command(&["state".as_ref(), id.as_ref()]).stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let output = self
+            .command(&["state".as_ref(), id.as_ref()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
         let output = output.ok().filter(|output| output.status.success())?;
         let state: State = serde_json::from_slice(&output.stdout).ok()?;
         Some(Life { status: state.status, pid: state.pid })
@@ -102,7 +113,8 @@ impl OtherRuntime {
             let word = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
             format!("the runtime {} failed to {word} the container", self.program.display())
         };
-        let status = self.command(words).status().because(|| format!("cannot run {}", self.program.display()))?;
+        let status =
+            self.command(words).status().because(|| format!("cannot run {}", self.program.display()))?;
         if status.success() {
             return Ok(());
         }
@@ -114,12 +126,14 @@ impl OtherRuntime {
 
     /// Runs it, and takes over the process that it made.
     fn run_to_process(&self, words: &[&OsStr], pid_file: &Path) -> Result<Container> {
-        holm_credentials::become_subreaper().because(|| "cannot become the parent of the container's process")?;
+        holm_credentials::become_subreaper()
+            .because(|| "cannot become the parent of the container's process")?;
         self.run(words)?;
         let failed = || format!("cannot find the process that {} made", self.program.display());
         let text = std::fs::read_to_string(pid_file).because(failed)?;
         let pid = text.trim().parse().ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| Error::new(failed()).with_cause(format!("its pid file has {text:?} in it")))?;
+        let pid =
+            pid.ok_or_else(|| Error::new(failed()).with_cause(format!("its pid file has {text:?} in it")))?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).because(failed)?;
         Ok(Container { pid, pidfd })
     }
@@ -143,7 +157,9 @@ fn status_of(said: &str) -> u8 {
     match () {
         () if has(&["executable file not found", "executable file `"]) => STATUS_NOT_FOUND,
         () if has(&["exec"]) && has(&["no such file or directory"]) => STATUS_NOT_FOUND,
-        () if has(&["exec"]) && has(&["permission denied", "is a directory", "exec format error"]) => STATUS_NOT_EXECUTABLE,
+        () if has(&["exec"]) && has(&["permission denied", "is a directory", "exec format error"]) => {
+            STATUS_NOT_EXECUTABLE
+        }
         () => crate::error::STATUS_FAILED,
     }
 }

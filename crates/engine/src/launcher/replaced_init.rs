@@ -21,9 +21,11 @@ const IN_RUN: &str = "/run/holm-init";
 ///
 /// When the copy cannot be made.
 pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<bool> {
-    let host_devices = spec.mounts().iter().flatten().any(|mount| {
-        mount.destination() == Path::new("/dev") && mount.typ().as_deref() == Some("bind")
-    });
+    let host_devices = spec
+        .mounts()
+        .iter()
+        .flatten()
+        .any(|mount| mount.destination() == Path::new("/dev") && mount.typ().as_deref() == Some("bind"));
     let place = match (host_devices, kind) {
         (false, _) => IN_DEV,
         (true, RootKind::Directory) => return Ok(false),
@@ -83,6 +85,9 @@ mod tests {
         assert!(!replace(&mut spec("bind"), bundle.path(), RootKind::Directory).unwrap());
         let mut other = spec("bind");
         assert!(replace(&mut other, bundle.path(), RootKind::Image).unwrap());
-        assert_eq!(other.mounts().as_ref().unwrap().last().unwrap().destination(), Path::new("/run/holm-init"));
+        assert_eq!(
+            other.mounts().as_ref().unwrap().last().unwrap().destination(),
+            Path::new("/run/holm-init")
+        );
     }
 }

@@ -38,7 +38,10 @@ mod tests {
     #[test]
     fn names_in_every_form() {
         for text in ["NET_ADMIN", "net_admin", "CAP_NET_ADMIN", "cap_net_admin"] {
-            assert_eq!(text.parse::<CapabilityChoice>().unwrap(), CapabilityChoice::One(Capability::NetAdmin));
+            assert_eq!(
+                text.parse::<CapabilityChoice>().unwrap(),
+                CapabilityChoice::One(Capability::NetAdmin)
+            );
         }
         assert_eq!("all".parse::<CapabilityChoice>().unwrap(), CapabilityChoice::All);
         for text in ["", "CAP_", "CAP_ALL", "CAP_CAP_CHOWN", "NET-ADMIN", "SYSADMIN"] {

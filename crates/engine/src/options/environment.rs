@@ -24,7 +24,9 @@ impl FromStr for Variable {
             None => (text, None),
         };
         if name.is_empty() || text.contains('\0') {
-            return Err(Invalid::new(format!("{text:?} names no variable")).with_hint("write NAME=VALUE or NAME"));
+            return Err(
+                Invalid::new(format!("{text:?} names no variable")).with_hint("write NAME=VALUE or NAME")
+            );
         }
         Ok(Self { name: name.to_owned(), value })
     }

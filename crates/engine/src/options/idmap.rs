@@ -18,11 +18,13 @@ impl FromStr for MapLine {
             Invalid::new(format!("{text:?} is not a mapping of ids"))
                 .with_hint("write CONTAINER:HOST:SIZE, such as 0:100000:65536")
         };
-        let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u32>().ok()).flatten();
+        let number =
+            |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u32>().ok()).flatten();
         let mut parts = text.split(':');
         let mut next = || parts.next().map(number);
         let (container, host, size) = (next(), next(), next());
-        let (Some(Some(container)), Some(Some(host)), None | Some(Some(1..))) = (container, host, size) else {
+        let (Some(Some(container)), Some(Some(host)), None | Some(Some(1..))) = (container, host, size)
+        else {
             return Err(invalid());
         };
         let size = size.flatten().unwrap_or(1);
@@ -47,7 +49,19 @@ mod tests {
 
     #[test]
     fn what_is_no_mapping_is_refused() {
-        for text in ["", "0", "0:", "0:1:", "0:1:0", "0:1:-1", "a:1:1", "0:1:1:1", "1:4294967295:2", "+0:1:1", "0:4294967296:1"] {
+        for text in [
+            "",
+            "0",
+            "0:",
+            "0:1:",
+            "0:1:0",
+            "0:1:-1",
+            "a:1:1",
+            "0:1:1:1",
+            "1:4294967295:2",
+            "+0:1:1",
+            "0:4294967296:1",
+        ] {
             assert!(text.parse::<MapLine>().is_err(), "{text}");
         }
     }

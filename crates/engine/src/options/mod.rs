@@ -31,7 +31,8 @@ pub use mount_flag::parse_mount;
 pub use name::{ContainerName, HostName};
 pub use namespace::{NamespaceMode, UserMode, parse_network_mode};
 pub use run::{
-    ExecOptions, MountOptions, NamespaceOptions, ProcessOptions, RunOptions, RuntimeChoice, SecurityOptions, Streams,
+    ExecOptions, MountOptions, NamespaceOptions, ProcessOptions, RunOptions, RuntimeChoice, SecurityOptions,
+    Streams,
 };
 pub use security::{SecurityOption, Unmask};
 pub use signal::SignalNumber;

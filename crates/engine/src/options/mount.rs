@@ -57,10 +57,13 @@ impl BindOptions {
             }
             "idmap" => set_once(&mut self.idmap, "idmap", "idmap"),
             "ridmap" => set_once(&mut self.idmap, "ridmap", "idmap"),
-            "z" | "Z" => Err(Invalid::new(format!("{word} asks for an SELinux label, which is not set here"))
-                .with_hint("leave it out; to label the files yourself: chcon -t container_file_t")),
-            "U" => Err(Invalid::new("the owner of a volume is not changed")
-                .with_hint("take idmap instead: the owners appear as those of the container, and stay as they are")),
+            "z" | "Z" => {
+                Err(Invalid::new(format!("{word} asks for an SELinux label, which is not set here"))
+                    .with_hint("leave it out; to label the files yourself: chcon -t container_file_t"))
+            }
+            "U" => Err(Invalid::new("the owner of a volume is not changed").with_hint(
+                "take idmap instead: the owners appear as those of the container, and stay as they are",
+            )),
             _ => {
                 self.flags.push(mount_flag(word).ok_or_else(|| unknown_word(word))?);
                 Ok(())
@@ -81,7 +84,16 @@ impl BindOptions {
 /// The attributes that every mount can have.
 pub(super) fn mount_flag(word: &str) -> Option<&'static str> {
     const FLAGS: [&str; 11] = [
-        "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "nodiratime", "relatime", "strictatime",
+        "nosuid",
+        "suid",
+        "nodev",
+        "dev",
+        "noexec",
+        "exec",
+        "noatime",
+        "nodiratime",
+        "relatime",
+        "strictatime",
         "nosymfollow",
     ];
     FLAGS.into_iter().find(|flag| *flag == word)
@@ -120,7 +132,9 @@ pub(super) fn tmpfs_words(asked: Vec<String>) -> Vec<String> {
 pub(super) fn octal(text: &str) -> Result<String, Invalid> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o7777 && !text.starts_with('+') => Ok(format!("{mode:04o}")),
-        _ => Err(Invalid::new(format!("{text:?} is not a mode in octal")).with_hint("write one such as 1777")),
+        _ => {
+            Err(Invalid::new(format!("{text:?} is not a mode in octal")).with_hint("write one such as 1777"))
+        }
     }
 }
 
@@ -129,7 +143,9 @@ pub(super) fn destination(text: &str) -> Result<PathBuf, Invalid> {
     let path = Path::new(text);
     let up = path.components().any(|component| component == Component::ParentDir);
     if !path.is_absolute() || up || text.contains('\0') {
-        return Err(Invalid::new(format!("{text:?} is not an absolute path in the container without \"..\"")));
+        return Err(Invalid::new(format!(
+            "{text:?} is not an absolute path in the container without \"..\""
+        )));
     }
     let clean: PathBuf = path.components().collect();
     if clean == Path::new("/") {

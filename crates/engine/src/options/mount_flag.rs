@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::mount::{BindOptions, destination, mount_flag, octal, set_once, tmpfs_option, tmpfs_words, unknown_word};
+use super::mount::{
+    BindOptions, destination, mount_flag, octal, set_once, tmpfs_option, tmpfs_words, unknown_word,
+};
 use super::{Invalid, MountKind, RequestedMount};
 
 const FORM: &str = "write type=bind,src=PATH,dst=PATH or type=tmpfs,dst=PATH, and the like";
@@ -16,7 +18,20 @@ const FILE_SYSTEMS: [(&str, &[&str]); 8] = [
     ("sysfs", &[]),
     ("devpts", &["newinstance", "ptmxmode", "mode", "uid", "gid", "max"]),
     ("cgroup", &[]),
-    ("overlay", &["lowerdir", "upperdir", "workdir", "userxattr", "metacopy", "redirect_dir", "index", "xino", "volatile"]),
+    (
+        "overlay",
+        &[
+            "lowerdir",
+            "upperdir",
+            "workdir",
+            "userxattr",
+            "metacopy",
+            "redirect_dir",
+            "index",
+            "xino",
+            "volatile",
+        ],
+    ),
 ];
 
 /// Reads a mount.
@@ -38,11 +53,13 @@ pub fn parse_mount(text: &str) -> Result<RequestedMount, Invalid> {
     let target = destination(target)?;
     let kind = common.kind.as_deref().ok_or_else(|| missing("type="))?;
     if kind == "bind" {
-        let source = common.source.filter(|source| !source.as_os_str().is_empty()).ok_or_else(|| missing("src="))?;
+        let source =
+            common.source.filter(|source| !source.as_os_str().is_empty()).ok_or_else(|| missing("src="))?;
         let options = bind_options(common.readonly, &rest)?;
         return Ok(RequestedMount { destination: target, kind: MountKind::Bind(source), options });
     }
-    let (fstype, keys) = FILE_SYSTEMS.iter().find(|(name, _)| *name == kind).ok_or_else(|| unknown_type(kind))?;
+    let (fstype, keys) =
+        FILE_SYSTEMS.iter().find(|(name, _)| *name == kind).ok_or_else(|| unknown_type(kind))?;
     if common.source.is_some() {
         return Err(Invalid::new(format!("a {kind} has no src=")));
     }
@@ -73,7 +90,9 @@ impl Common {
         match field.key.as_str() {
             "type" => set_once(&mut self.kind, field.value()?.to_owned(), "type")?,
             "src" | "source" => set_once(&mut self.source, PathBuf::from(field.value()?), "src")?,
-            "dst" | "destination" | "target" => set_once(&mut self.destination, field.value()?.to_owned(), "dst")?,
+            "dst" | "destination" | "target" => {
+                set_once(&mut self.destination, field.value()?.to_owned(), "dst")?
+            }
             "ro" | "readonly" => set_once(&mut self.readonly, field.truth()?, "access (ro, rw)")?,
             "rw" => set_once(&mut self.readonly, !field.truth()?, "access (ro, rw)")?,
             _ => return Ok(false),
@@ -154,9 +173,10 @@ struct Field {
 
 impl Field {
     fn value(&self) -> Result<&str, Invalid> {
-        self.value.as_deref().filter(|value| !value.is_empty() && !value.contains('\0')).ok_or_else(|| {
-            Invalid::new(format!("{} has no value", self.key)).with_hint(FORM)
-        })
+        self.value
+            .as_deref()
+            .filter(|value| !value.is_empty() && !value.contains('\0'))
+            .ok_or_else(|| Invalid::new(format!("{} has no value", self.key)).with_hint(FORM))
     }
 
     fn truth(&self) -> Result<bool, Invalid> {
@@ -185,7 +205,9 @@ fn split_fields(text: &str) -> Result<Vec<Field>, Invalid> {
     while let Some(c) = chars.next() {
         let at_start = fields.last().is_some_and(String::is_empty);
         match c {
-            '"' if quoted && chars.peek() == Some(&'"') => fields.last_mut().into_iter().for_each(|f| f.extend(chars.next())),
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                fields.last_mut().into_iter().for_each(|f| f.extend(chars.next()))
+            }
             '"' if quoted || at_start => quoted = !quoted,
             ',' if !quoted => fields.push(String::new()),
             _ => fields.last_mut().into_iter().for_each(|f| f.push(c)),
@@ -238,10 +260,22 @@ mod tests {
     #[test]
     fn what_is_no_mount_is_refused() {
         for text in [
-            "", "type=bind", "type=bind,src=/a", "type=bind,dst=/b", "src=/a,dst=/b", "type=volume,src=v,dst=/b",
-            "type=bind,src=/a,dst=b", "type=bind,src=/a,dst=/b,ro,rw", "type=bind,src=/a,dst=/b,tmpfs-size=1m",
-            "type=tmpfs,src=/a,dst=/b", "type=tmpfs,dst=/b,lowerdir=/x", "type=overlay,dst=/o,lowerdir=a",
-            "type=bind,type=bind,src=/a,dst=/b", "type=ext4,dst=/b", "\"type=bind", "type=bind,src=/a,dst=/b,ro=maybe",
+            "",
+            "type=bind",
+            "type=bind,src=/a",
+            "type=bind,dst=/b",
+            "src=/a,dst=/b",
+            "type=volume,src=v,dst=/b",
+            "type=bind,src=/a,dst=b",
+            "type=bind,src=/a,dst=/b,ro,rw",
+            "type=bind,src=/a,dst=/b,tmpfs-size=1m",
+            "type=tmpfs,src=/a,dst=/b",
+            "type=tmpfs,dst=/b,lowerdir=/x",
+            "type=overlay,dst=/o,lowerdir=a",
+            "type=bind,type=bind,src=/a,dst=/b",
+            "type=ext4,dst=/b",
+            "\"type=bind",
+            "type=bind,src=/a,dst=/b,ro=maybe",
         ] {
             assert!(parse_mount(text).is_err(), "{text}");
         }

@@ -44,9 +44,8 @@ impl TryFrom<String> for ContainerName {
         if first && rest && text.len() <= LONGEST {
             return Ok(Self(text));
         }
-        Err(Invalid::new(format!("{text:?} cannot be the name of a container")).with_hint(
-            "take at most 128 letters, digits, _, . and -, the first of them a letter or a digit",
-        ))
+        Err(Invalid::new(format!("{text:?} cannot be the name of a container"))
+            .with_hint("take at most 128 letters, digits, _, . and -, the first of them a letter or a digit"))
     }
 }
 

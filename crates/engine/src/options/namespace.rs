@@ -56,7 +56,8 @@ pub fn parse_network_mode(text: &str) -> Result<NamespaceMode, Invalid> {
         // Docker's word for a private network without a link to the outside: what `private` is.
         "none" => Ok(NamespaceMode::Private),
         "bridge" | "default" | "pasta" | "slirp4netns" => {
-            Err(Invalid::new(format!("there is no {text} network")).with_hint("take private (loopback alone) or host"))
+            Err(Invalid::new(format!("there is no {text} network"))
+                .with_hint("take private (loopback alone) or host"))
         }
         _ => text.parse(),
     }
@@ -138,7 +139,18 @@ mod tests {
 
     #[test]
     fn what_says_no_namespace_is_refused() {
-        for text in ["", "Host", "container:", "container:../x", "pid:0", "pid:-1", "pid:+1", "pid:4294967295", "ns:x", "./x"] {
+        for text in [
+            "",
+            "Host",
+            "container:",
+            "container:../x",
+            "pid:0",
+            "pid:-1",
+            "pid:+1",
+            "pid:4294967295",
+            "ns:x",
+            "./x",
+        ] {
             assert!(text.parse::<NamespaceMode>().is_err(), "{text}");
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use holm_namespaces::Mapping;
 
 use super::{
-    CapabilityChoice, ContainerName, HostName, NamespaceMode, RequestedMount, SecurityOption, SignalNumber, Size,
-    Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
+    CapabilityChoice, ContainerName, HostName, NamespaceMode, RequestedMount, SecurityOption, SignalNumber,
+    Size, Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
 };
 
 /// A container to be run.

@@ -40,10 +40,14 @@ impl FromStr for SecurityOption {
             ("unmask", Some("all" | "ALL")) => Ok(Self::Unmask(Unmask::All)),
             ("unmask", Some(paths)) => absolute_paths(paths).map(|paths| Self::Unmask(Unmask::Paths(paths))),
             ("mask", Some(paths)) => absolute_paths(paths).map(Self::Mask),
-            ("seccomp", Some("unconfined")) | ("apparmor", Some("unconfined")) | ("label", Some("disable")) => {
+            ("seccomp", Some("unconfined"))
+            | ("apparmor", Some("unconfined"))
+            | ("label", Some("disable")) => {
                 Err(Invalid::new(format!("{text} turns off what is not on")).with_hint("leave it out"))
             }
-            ("seccomp" | "apparmor" | "label", _) => Err(Invalid::new(format!("{key} is not set by this version"))),
+            ("seccomp" | "apparmor" | "label", _) => {
+                Err(Invalid::new(format!("{key} is not set by this version")))
+            }
             _ => Err(Invalid::new(format!("there is no option {text:?} here"))
                 .with_hint("take no-new-privileges=BOOL, unmask=all, unmask=PATH:PATH or mask=PATH:PATH")),
         }
@@ -76,7 +80,9 @@ mod tests {
 
     #[test]
     fn what_is_not_done_is_not_taken() {
-        for text in ["", "seccomp=x.json", "apparmor=p", "label=type:x", "mask=", "mask=a", "no-new-privileges=maybe"] {
+        for text in
+            ["", "seccomp=x.json", "apparmor=p", "label=type:x", "mask=", "mask=a", "no-new-privileges=maybe"]
+        {
             assert!(text.parse::<SecurityOption>().is_err(), "{text}");
         }
     }

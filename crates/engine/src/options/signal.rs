@@ -113,12 +113,20 @@ mod tests {
 
     #[test]
     fn names_numbers_and_real_time_signals() {
-        for (text, number) in
-            [("TERM", 15), ("SIGTERM", 15), ("sigterm", 15), ("9", 9), ("RTMIN", 34), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)]
-        {
+        for (text, number) in [
+            ("TERM", 15),
+            ("SIGTERM", 15),
+            ("sigterm", 15),
+            ("9", 9),
+            ("RTMIN", 34),
+            ("SIGRTMIN+3", 37),
+            ("RTMAX-1", 63),
+        ] {
             assert_eq!(text.parse::<SignalNumber>().unwrap().number(), number, "{text}");
         }
-        for text in ["", "0", "-1", "32", "65", "SIG", "TERMS", "RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMINä", "+9"] {
+        for text in
+            ["", "0", "-1", "32", "65", "SIG", "TERMS", "RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMINä", "+9"]
+        {
             assert!(text.parse::<SignalNumber>().is_err(), "{text}");
         }
     }

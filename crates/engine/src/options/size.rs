@@ -45,7 +45,10 @@ impl FromStr for Size {
         };
         let number: u64 = digits.parse().map_err(|_| not_a_size(text))?;
         match number.checked_mul(1 << shift) {
-            Some(0) => Err(Invalid::new("a size of nothing holds nothing").with_hint("write a size such as 64m or 2g")),
+            Some(0) => {
+                Err(Invalid::new("a size of nothing holds nothing")
+                    .with_hint("write a size such as 64m or 2g"))
+            }
             Some(bytes) if i64::try_from(bytes).is_ok() => Ok(Self(bytes)),
             _ => Err(Invalid::new(format!("{text:?} is more than any file system holds"))),
         }
@@ -63,14 +66,17 @@ mod tests {
 
     #[test]
     fn units_are_powers_of_1024() {
-        for (text, bytes) in [("512", 512), ("1k", 1024), ("64m", 64 << 20), ("2G", 2 << 30), ("3KiB", 3072)] {
+        for (text, bytes) in [("512", 512), ("1k", 1024), ("64m", 64 << 20), ("2G", 2 << 30), ("3KiB", 3072)]
+        {
             assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "m", "-1", "1.5g", "1x", "0", "0m", "99999999999t", "18446744073709551616", "1 m", "+1"] {
+        for text in
+            ["", "m", "-1", "1.5g", "1x", "0", "0m", "99999999999t", "18446744073709551616", "1 m", "+1"]
+        {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }

@@ -47,7 +47,9 @@ impl Target {
         }
         let Some(first) = words.first() else { return Ok(Self { root: RootSource::Host, command: words }) };
         if let Some(transport) = FOREIGN.iter().find(|transport| first.starts_with(**transport)) {
-            return Err(Invalid::new(format!("images are not read from {transport}")).with_hint(copy_hint(first)));
+            return Err(
+                Invalid::new(format!("images are not read from {transport}")).with_hint(copy_hint(first))
+            );
         }
         if !TRANSPORTS.iter().any(|transport| first.starts_with(transport)) {
             return Ok(Self { root: RootSource::Host, command: words });
@@ -63,7 +65,9 @@ impl Target {
 /// What to say when `word` was not found as a command but looks like the name of an image in a registry.
 pub fn registry_hint(word: &str) -> Option<String> {
     let (path, tag) = word.rsplit_once(':').map_or((word, None), |(path, tag)| (path, Some(tag)));
-    let name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'/' | b':' | b'@');
+    let name = |b: u8| {
+        b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'/' | b':' | b'@')
+    };
     let plausible = !path.is_empty()
         && !path.starts_with(['/', '.', '-'])
         && path.bytes().all(name)
@@ -73,8 +77,14 @@ pub fn registry_hint(word: &str) -> Option<String> {
 
 fn copy_hint(word: &str) -> String {
     let name = word.strip_prefix("docker://").unwrap_or(word);
-    let source = if FOREIGN.iter().any(|transport| word.starts_with(transport)) { word.to_owned() } else { format!("docker://{name}") };
-    format!("to run an image of that name, copy it first: skopeo copy {source} oci:./image:latest, then holm run oci:./image:latest")
+    let source = if FOREIGN.iter().any(|transport| word.starts_with(transport)) {
+        word.to_owned()
+    } else {
+        format!("docker://{name}")
+    };
+    format!(
+        "to run an image of that name, copy it first: skopeo copy {source} oci:./image:latest, then holm run oci:./image:latest"
+    )
 }
 
 #[cfg(test)]
@@ -94,7 +104,10 @@ mod tests {
 
     #[test]
     fn every_other_word_is_the_command() {
-        assert_eq!(read(&["sh", "-c", "oci:x"]), Target { root: RootSource::Host, command: vec!["sh".into(), "-c".into(), "oci:x".into()] });
+        assert_eq!(
+            read(&["sh", "-c", "oci:x"]),
+            Target { root: RootSource::Host, command: vec!["sh".into(), "-c".into(), "oci:x".into()] }
+        );
         assert_eq!(read(&[]).root, RootSource::Host);
     }
 

@@ -68,16 +68,41 @@ mod tests {
 
     #[test]
     fn all_that_linux_has() {
-        for name in
-            ["as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"]
-        {
+        for name in [
+            "as",
+            "core",
+            "cpu",
+            "data",
+            "fsize",
+            "locks",
+            "memlock",
+            "msgqueue",
+            "nice",
+            "nofile",
+            "nproc",
+            "rss",
+            "rtprio",
+            "rttime",
+            "sigpending",
+            "stack",
+        ] {
             assert!(format!("{name}=1").parse::<Ulimit>().is_ok(), "{name}");
         }
     }
 
     #[test]
     fn what_is_no_limit_is_refused() {
-        for text in ["", "nofile", "nofile=", "nofile=2:1", "nofile=-2", "nofile=1:", "nofile=+1", "x=1", "nofile=1:2:3"] {
+        for text in [
+            "",
+            "nofile",
+            "nofile=",
+            "nofile=2:1",
+            "nofile=-2",
+            "nofile=1:",
+            "nofile=+1",
+            "x=1",
+            "nofile=1:2:3",
+        ] {
             assert!(text.parse::<Ulimit>().is_err(), "{text}");
         }
     }

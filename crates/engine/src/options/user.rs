@@ -91,7 +91,22 @@ mod tests {
 
     #[test]
     fn what_is_nearly_a_number_is_never_root() {
-        for text in ["", ":", "1:", ":1", " 1", "1 ", "-1", "+1", "4294967295", "4294967296", "99999999999", "a:b:c", "a b", "a\n"] {
+        for text in [
+            "",
+            ":",
+            "1:",
+            ":1",
+            " 1",
+            "1 ",
+            "-1",
+            "+1",
+            "4294967295",
+            "4294967296",
+            "99999999999",
+            "a:b:c",
+            "a b",
+            "a\n",
+        ] {
             assert!(text.parse::<UserSpec>().is_err(), "{text:?}");
         }
         // Not a number, so a name, which no passwd file of sane making has.

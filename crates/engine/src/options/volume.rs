@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::mount::{BindOptions, destination, tmpfs_option, tmpfs_words};
 use super::{Invalid, MountKind, RequestedMount};
 
-const FORM: &str = "write SRC:DST or SRC:DST:OPTIONS, such as ./src:/src:ro; for a path with a colon take --mount";
+const FORM: &str =
+    "write SRC:DST or SRC:DST:OPTIONS, such as ./src:/src:ro; for a path with a colon take --mount";
 
 /// Reads a volume.
 ///
@@ -51,7 +52,8 @@ fn source_path(source: &str) -> Result<PathBuf, Invalid> {
 /// For a destination that is not absolute, an unknown option.
 pub fn parse_tmpfs(text: &str) -> Result<RequestedMount, Invalid> {
     let (target, words) = text.split_once(':').unwrap_or((text, ""));
-    let asked = words.split(',').filter(|word| !word.is_empty()).map(tmpfs_option).collect::<Result<Vec<_>, _>>()?;
+    let asked =
+        words.split(',').filter(|word| !word.is_empty()).map(tmpfs_option).collect::<Result<Vec<_>, _>>()?;
     Ok(RequestedMount {
         destination: destination(target)?,
         kind: MountKind::FileSystem("tmpfs"),
@@ -79,7 +81,10 @@ mod tests {
     fn options_become_those_of_the_specification() {
         assert_eq!(options("/a:/b:ro"), ["rbind", "rro", "rprivate"]);
         assert_eq!(options("/a:/b:ro,bind"), ["bind", "ro", "rprivate"]);
-        assert_eq!(options("/a:/b:rslave,nosuid,nodev,idmap"), ["rbind", "nosuid", "nodev", "rslave", "idmap"]);
+        assert_eq!(
+            options("/a:/b:rslave,nosuid,nodev,idmap"),
+            ["rbind", "nosuid", "nodev", "rslave", "idmap"]
+        );
         assert_eq!(options("/a:/b:"), ["rbind", "rprivate"]);
     }
 
@@ -89,7 +94,18 @@ mod tests {
         assert!(hint("data:/dst").contains("./data"));
         assert!(hint("/data").contains("--tmpfs /data"));
         assert!(hint("/a:/b:Z").contains("leave it out"));
-        for text in ["", ":", "/a:", ":/b", "/a:b", "/a:/", "/a:/b:ro:rw", "/a:/b:ro,rw", "/a:/b:shared,slave", "/a:/b:x"] {
+        for text in [
+            "",
+            ":",
+            "/a:",
+            ":/b",
+            "/a:b",
+            "/a:/",
+            "/a:/b:ro:rw",
+            "/a:/b:ro,rw",
+            "/a:/b:shared,slave",
+            "/a:/b:x",
+        ] {
             assert!(parse_volume(text).is_err(), "{text}");
         }
     }

@@ -19,7 +19,13 @@ use crate::output::{Narrator, Verbosity};
 /// Holm runs commands in containers, as root and as an ordinary user: from this machine's own root, from a directory,
 /// or from an image. It needs no daemon and leaves nothing behind.
 #[derive(Debug, Parser)]
-#[command(name = "holm", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "holm",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     /// Show each step as it is done, with times; twice for more (also HOLM_LOG=steps, HOLM_LOG=debug)
     #[arg(short, long, action = ArgAction::Count)]

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
 use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 use holm_engine::options::{
-    CapabilityChoice, ContainerName, HostName, Invalid, MapLine, MountOptions, NamespaceMode, NamespaceOptions,
-    ProcessOptions, RequestedMount, RunOptions, RuntimeChoice, SecurityOption, SecurityOptions, SignalNumber, Size,
-    Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable, parse_mount, parse_network_mode, parse_tmpfs,
-    parse_volume, read_env_file,
+    CapabilityChoice, ContainerName, HostName, Invalid, MapLine, MountOptions, NamespaceMode,
+    NamespaceOptions, ProcessOptions, RequestedMount, RunOptions, RuntimeChoice, SecurityOption,
+    SecurityOptions, SignalNumber, Size, Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
+    parse_mount, parse_network_mode, parse_tmpfs, parse_volume, read_env_file,
 };
 use holm_engine::{Engine, Error, Result};
 
@@ -128,7 +128,9 @@ struct ProcessArgs {
 
 /// Each takes private, host, container:NAME, pid:N or the path of a namespace file.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Namespaces (private, host, container:NAME, pid:N or the path of a namespace file)")]
+#[command(
+    next_help_heading = "Namespaces (private, host, container:NAME, pid:N or the path of a namespace file)"
+)]
 struct NamespaceArgs {
     /// Network namespace; a private one has the loopback device alone
     #[arg(long = "net", visible_alias = "network", value_name = "MODE", value_parser = parse_network_mode)]

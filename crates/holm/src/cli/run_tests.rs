@@ -56,7 +56,8 @@ fn minus_v_is_a_volume_after_run_and_verbose_before() {
 
 #[test]
 fn namespaces_by_the_names_of_docker_and_podman() {
-    let options = read(&["--net", "host", "--pid=container:a", "--time", "boottime=-60", "--userns", "identity", "sh"]);
+    let options =
+        read(&["--net", "host", "--pid=container:a", "--time", "boottime=-60", "--userns", "identity", "sh"]);
     assert_eq!(options.namespaces.network, NamespaceMode::Host);
     assert_eq!(options.namespaces.pid, NamespaceMode::Container("a".parse().unwrap()));
     assert!(options.namespaces.time.offsets.is_some());

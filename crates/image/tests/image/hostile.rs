@@ -50,6 +50,28 @@ fn a_parent_that_is_a_link() {
 }
 
 #[test]
+fn a_link_further_up_to_directories_that_exist() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir_all(outside.path().join("b/c")).unwrap();
+    fs::write(outside.path().join("b/c/victim"), "kept").unwrap();
+    let link = || symlink("a", outside.path().to_str().unwrap());
+    for made in [
+        file("a/b/c/new", "x"),
+        file("a/b/c/victim", "x"),
+        directory("a/b/c"),
+        directory("a/b/c/d"),
+        hard_link("h", "a/b/c/victim"),
+        file("a/b/c/.wh.victim", ""),
+        file("a/b/c/.wh..wh..opq", ""),
+        entry(EntryType::Fifo, "a/b/c/victim"),
+    ] {
+        assert_outside(&Layer::of([link(), made]), "symbolic link");
+    }
+    assert_eq!(everything(outside.path()).len(), 3);
+    assert_eq!(fs::read_to_string(outside.path().join("b/c/victim")).unwrap(), "kept");
+}
+
+#[test]
 fn a_directory_that_becomes_a_link_after_it_was_used() {
     let outside = tempfile::tempdir().unwrap();
     let target = outside.path().to_str().unwrap();
