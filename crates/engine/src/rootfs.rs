@@ -83,7 +83,7 @@ fn image(
             None => crate::userns::of_ordinary_user(&facts())?.0,
         };
         unpack::in_user_namespace(&store, &image, &maps, request.caller)
-            .map_err(|error| named(error, text))?
+            .map_err(|error| named(&error, text))?
     };
     let overlay = OverlayRoot {
         lower: unpacked.layers.into_iter().rev().collect(),
@@ -101,7 +101,7 @@ fn image(
     })
 }
 
-fn named(error: Error, image: &str) -> Error {
+fn named(error: &Error, image: &str) -> Error {
     let cause = error.to_string();
     let told = Error::new(format!("cannot use the image {image}")).with_cause(cause);
     match error.hint() {

@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn relay(interactive: bool) -> (Relay, OwnedFd) {
-        let (master, other) = rustix::pipe::pipe().map(|(reader, writer)| (reader, writer)).unwrap();
+        let (master, other) = rustix::pipe::pipe().unwrap();
         (Relay::new(master, interactive), other)
     }
 

@@ -45,7 +45,10 @@ mod tests {
         let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
         let pid = rustix::process::Pid::from_child(&child);
         let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
-        exit_status(pidfd.as_fd()).unwrap()
+        let status = exit_status(pidfd.as_fd()).unwrap();
+        // It has been waited for already, which the standard library does not know.
+        drop(child);
+        status
     }
 
     #[test]

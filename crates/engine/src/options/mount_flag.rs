@@ -91,7 +91,7 @@ impl Common {
             "type" => set_once(&mut self.kind, field.value()?.to_owned(), "type")?,
             "src" | "source" => set_once(&mut self.source, PathBuf::from(field.value()?), "src")?,
             "dst" | "destination" | "target" => {
-                set_once(&mut self.destination, field.value()?.to_owned(), "dst")?
+                set_once(&mut self.destination, field.value()?.to_owned(), "dst")?;
             }
             "ro" | "readonly" => set_once(&mut self.readonly, field.truth()?, "access (ro, rw)")?,
             "rw" => set_once(&mut self.readonly, !field.truth()?, "access (ro, rw)")?,
@@ -206,7 +206,7 @@ fn split_fields(text: &str) -> Result<Vec<Field>, Invalid> {
         let at_start = fields.last().is_some_and(String::is_empty);
         match c {
             '"' if quoted && chars.peek() == Some(&'"') => {
-                fields.last_mut().into_iter().for_each(|f| f.extend(chars.next()))
+                fields.last_mut().into_iter().for_each(|f| f.extend(chars.next()));
             }
             '"' if quoted || at_start => quoted = !quoted,
             ',' if !quoted => fields.push(String::new()),

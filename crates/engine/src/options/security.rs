@@ -36,8 +36,9 @@ impl FromStr for SecurityOption {
         match (key, value) {
             ("no-new-privileges", None | Some("true")) => Ok(Self::NoNewPrivileges(true)),
             ("no-new-privileges", Some("false")) => Ok(Self::NoNewPrivileges(false)),
-            ("systempaths", Some("unconfined")) => Ok(Self::Unmask(Unmask::All)),
-            ("unmask", Some("all" | "ALL")) => Ok(Self::Unmask(Unmask::All)),
+            ("systempaths", Some("unconfined")) | ("unmask", Some("all" | "ALL")) => {
+                Ok(Self::Unmask(Unmask::All))
+            }
             ("unmask", Some(paths)) => absolute_paths(paths).map(|paths| Self::Unmask(Unmask::Paths(paths))),
             ("mask", Some(paths)) => absolute_paths(paths).map(Self::Mask),
             ("seccomp", Some("unconfined"))
