@@ -11,6 +11,9 @@ use crate::error::{Error, Failure, STATUS_FAILED};
 use crate::lifecycle::explain_start;
 use crate::steps::{StepResult, terminal};
 
+/// What ps(1) shows of an init.
+const TITLE: &str = "holm-init";
+
 /// How the command's processes are told apart from its init by a terminal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Session {
@@ -24,7 +27,7 @@ enum Session {
 pub(crate) fn run(prepared: Prepared, teller: Channel) -> ! {
     match start(&prepared, &teller, Session::Own) {
         Ok(child) => {
-            leave_streams();
+            forget();
             drop(teller);
             drop(prepared);
             let status = serve(child);
@@ -57,7 +60,7 @@ pub fn main(args: Vec<String>) -> Result<std::convert::Infallible, Error> {
     if let Ok(Some((FromChild::Failed(failure), _))) = ours.receive::<FromChild>() {
         return Err(explain_start(&failure));
     }
-    leave_streams();
+    forget();
     exit_now(serve(child))
 }
 
@@ -106,9 +109,12 @@ fn lead_group() -> StepResult {
     Ok(())
 }
 
-/// The standard streams are the command's: an end of file is seen when the command closes them, not when its init ends.
-fn leave_streams() {
+/// What the init keeps of its past: nothing. The standard streams are the command's (an end of file is seen when the
+/// command closes them, not when its init ends), and the arguments of its caller name files of the host.
+fn forget() {
     holm_sys::close_standard_streams();
+    // Where there is no /proc, nobody can read them either.
+    let _ = holm_sys::set_process_title(TITLE);
     let _ = holm_sys::release_file_pages();
 }
 

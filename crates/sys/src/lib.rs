@@ -25,7 +25,7 @@ pub use error::{Context, Error, Result};
 pub use exec::{CStrings, execve, execveat, exit_now};
 pub use fd::{close_all_but, close_standard_streams, set_close_on_exec_from};
 pub use keyring::join_session_keyring;
-pub use memory::release_file_pages;
+pub use memory::{release_file_pages, set_process_title};
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};
