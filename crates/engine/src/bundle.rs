@@ -162,7 +162,7 @@ fn wants_terminal(options: &RunOptions, on_terminal: bool, command: &[String]) -
 
 fn stop_signal(options: &RunOptions, root: &PreparedRoot) -> Result<SignalNumber> {
     let of_image = root.settings.stop_signal.as_deref().map(|text| {
-        text.parse().map_err(|invalid| Error::of_option("the StopSignal of the image", &invalid))
+        text.parse().map_err(|invalid| crate::refused_option("the StopSignal of the image", &invalid))
     });
     match options.stop_signal {
         Some(said) => Ok(said),

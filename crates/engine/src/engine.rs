@@ -30,7 +30,7 @@ impl Engine {
     ///
     /// When the run directory cannot be made, or is open to others.
     pub fn open() -> Result<Self> {
-        let root = Root::open_default().map_err(holm_runtime::Error::from)?;
+        let root = Root::open_default()?;
         let containers = Containers::open(root.path())?;
         let engine = Self { root, containers, caller: Caller::probe()? };
         engine.sweep();

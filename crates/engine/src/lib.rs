@@ -36,6 +36,6 @@ pub mod userns;
 pub use caller::Caller;
 pub use engine::{Engine, Listener};
 pub(crate) use error::Because;
-pub use error::{Error, Result, STATUS_FAILED};
+pub use error::{Error, Result, STATUS_FAILED, refused_option};
 pub use oci::{exec_process, run_bundle};
 pub use ps::Listed;

@@ -17,7 +17,7 @@ use crate::{Because, Result};
 ///
 /// With the status 125 to 127; nothing is left then.
 pub fn run_bundle(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn Observer) -> Result<u8> {
-    let spec = Spec::load(request.bundle).map_err(holm_runtime::Error::from)?;
+    let spec = Spec::load(request.bundle)?;
     let terminal = spec.process.is_some_and(|process| process.terminal) && request.console_socket.is_none();
     let signals = Signals::hold()?;
     let directory = terminal.then(|| run_directory(root)).transpose()?;

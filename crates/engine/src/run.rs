@@ -55,8 +55,7 @@ impl Engine {
         }
         let held = self.containers.hold_new(options.name.as_ref())?;
         let bundle = bundle::prepare(self, options, &held, listener);
-        let plan =
-            bundle.and_then(|bundle| Ok(holm_runtime::plan(held.name().as_str(), &bundle.path, true)?));
+        let plan = bundle.and_then(|bundle| holm_runtime::plan(held.name().as_str(), &bundle.path, true));
         held.remove()?;
         plan
     }

@@ -33,5 +33,5 @@ fn of_value(error: &clap::Error) -> Option<Error> {
     };
     // "--volume <SRC:DST>": the name alone.
     let option = text(ContextKind::InvalidArg).split([' ', '[', '=']).next().unwrap_or_default();
-    Some(Error::of_option(&format!("{option} {}", text(ContextKind::InvalidValue)), invalid))
+    Some(holm_engine::refused_option(&format!("{option} {}", text(ContextKind::InvalidValue)), invalid))
 }

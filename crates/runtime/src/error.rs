@@ -12,7 +12,8 @@ pub const STATUS_NOT_EXECUTABLE: u8 = 126;
 /// The command was not found.
 pub const STATUS_NOT_FOUND: u8 = 127;
 
-/// What was tried, what the kernel said, and what to do.
+/// What was tried, what came in between, what to do; and with which status the program ends, as Docker has them:
+/// 125 when Holm itself failed, 126 when the command cannot be run, 127 when it is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     what: String,
@@ -22,33 +23,44 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of the runtime itself; `what` as in "cannot ...".
+    /// Says what was tried, as in "cannot ...".
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), cause: None, hint: None, status: STATUS_FAILED }
     }
 
-    /// What the kernel, or whoever was asked, said.
+    /// Says what came in between: what the kernel, or whoever was asked, said.
     #[must_use]
-    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+    pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// What to do about it.
+    /// Says what to do about it.
     #[must_use]
-    pub fn hinting(mut self, hint: Option<impl Into<String>>) -> Self {
-        self.hint = hint.map(Into::into);
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        self.with_some_hint(Some(hint.into()))
+    }
+
+    /// Says what to do about it, where somebody knows.
+    #[must_use]
+    pub fn with_some_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 
-    /// The exit status that goes with it, 125 to 127.
+    /// Sets the status that the program ends with.
     #[must_use]
     pub fn with_status(mut self, status: u8) -> Self {
         self.status = status;
         self
     }
 
-    /// What the kernel said.
+    /// What was tried.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What came in between.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -58,7 +70,7 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The exit status: 127 when the command was not found, 126 when it could not be executed, else 125.
+    /// The status that the program ends with.
     pub fn status(&self) -> u8 {
         self.status
     }
@@ -66,7 +78,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        match &self.cause {
+            Some(cause) => write!(f, "{}: {cause}", self.what),
+            None => f.write_str(&self.what),
+        }
     }
 }
 

@@ -53,22 +53,22 @@ impl<'a> Narrator<'a> {
         match failure {
             Failure::Step { phase, index, error } => {
                 let Some(step) = self.step(*phase, *index) else {
-                    return Error::new("cannot make the container").because(&error.cause);
+                    return Error::new("cannot make the container").with_cause(&error.cause);
                 };
                 let (number, total) = (self.number(*phase, *index), self.total());
                 let what = format!("cannot {step} (step {number} of {total}, {})", phase.place());
                 let hint = error.hint.clone().or_else(|| hints::for_step(step, error.errno(), self.facts));
-                Error::new(what).because(&error.cause).hinting(hint)
+                Error::new(what).with_cause(&error.cause).with_some_hint(hint)
             }
             Failure::Command { status, error } => Error::new("cannot run the command")
-                .because(&error.cause)
-                .hinting(error.hint.clone())
+                .with_cause(&error.cause)
+                .with_some_hint(error.hint.clone())
                 .with_status(*status),
             Failure::Other { what, error } => {
                 let hint = error.hint.clone().or_else(|| hints::for_clone(error.errno()));
                 Error::new(format!("cannot {what}"))
-                    .because(&error.cause)
-                    .hinting(hint)
+                    .with_cause(&error.cause)
+                    .with_some_hint(hint)
                     .with_status(STATUS_FAILED)
             }
         }

@@ -12,6 +12,7 @@ mod load;
 mod mount;
 mod mount_options;
 mod process;
+mod sysctl;
 mod unsupported;
 
 pub use annotations::OverlayRoot;
@@ -21,3 +22,4 @@ pub use load::{RootFilesystem, Spec};
 pub use mount::{IdmapChoice, Mount, MountSource};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
 pub use process::{Capabilities, Process, ResourceLimit, User};
+pub use sysctl::sysctl_namespace;

@@ -90,7 +90,7 @@ impl Linux {
     fn check_sysctl(&self) -> Result<(), Error> {
         for key in self.sysctl.keys() {
             let name = key.replace('/', ".");
-            let (kind, allowed) = match sysctl_namespace(&name) {
+            let (kind, allowed) = match crate::sysctl_namespace(&name) {
                 Some(kind) => (kind, format!("set only in a {kind} namespace of the container's own")),
                 None => {
                     let allowed = "the names that belong to a namespace: kernel.msg*, kernel.sem, kernel.shm*, \
@@ -107,27 +107,6 @@ impl Linux {
             }
         }
         Ok(())
-    }
-}
-
-/// The namespace that a kernel parameter belongs to, when it belongs to one.
-fn sysctl_namespace(name: &str) -> Option<Kind> {
-    const IPC: [&str; 8] = [
-        "kernel.msgmax",
-        "kernel.msgmnb",
-        "kernel.msgmni",
-        "kernel.sem",
-        "kernel.shmall",
-        "kernel.shmmax",
-        "kernel.shmmni",
-        "kernel.shm_rmid_forced",
-    ];
-    match name {
-        _ if IPC.contains(&name) || name.starts_with("fs.mqueue.") => Some(Kind::Ipc),
-        _ if name.starts_with("net.") => Some(Kind::Network),
-        // kernel.hostname is `hostname` of the configuration; runc refuses it here too.
-        "kernel.domainname" => Some(Kind::Uts),
-        _ => None,
     }
 }
 

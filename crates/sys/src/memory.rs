@@ -41,10 +41,11 @@ pub fn release_file_pages() -> Result<()> {
 /// What open(2) or read(2) says of /proc/self/stat; `EINVAL` when that is no procfs.
 pub fn set_process_title(title: &str) -> Result<()> {
     use crate::error::Context;
-    rustix::thread::set_name(&std::ffi::CString::new(title).unwrap_or_default()).call(|| "prctl(PR_SET_NAME)")?;
+    rustix::thread::set_name(&std::ffi::CString::new(title).unwrap_or_default())
+        .call(|| "prctl(PR_SET_NAME)")?;
     let stat = std::fs::read_to_string("/proc/self/stat").call(|| "read(\"/proc/self/stat\")")?;
-    let (start, end) =
-        arguments(&stat).ok_or_else(|| crate::Error::new("read(\"/proc/self/stat\")", crate::Errno::INVAL))?;
+    let (start, end) = arguments(&stat)
+        .ok_or_else(|| crate::Error::new("read(\"/proc/self/stat\")", crate::Errno::INVAL))?;
     // One byte less, so that the last one stays NUL: without it the kernel takes the environment for more arguments.
     let title = title.as_bytes().get(..end - start - 1).unwrap_or(title.as_bytes());
     // SAFETY: the kernel says that the process's argument strings are in start..end, a writable part of the stack that

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use holm_namespaces::TimeOffset;
+use holm_namespaces::{Kind, TimeOffset};
 use oci_spec::runtime::{Linux, LinuxDeviceCgroup, LinuxResources, LinuxTimeOffset};
 
 use super::{Blueprint, Choice, id_mappings, paths};
-use crate::options::{RuntimeChoice, SysctlOwner};
+use crate::options::RuntimeChoice;
 use crate::userns::UserNamespace;
 use crate::{Error, Result};
 
@@ -62,14 +62,13 @@ fn sysctls(blueprint: &Blueprint<'_>) -> Result<Option<HashMap<String, String>>>
     for sysctl in &blueprint.options.security.sysctls {
         let refuse =
             |cause: &str| Error::new(format!("--sysctl {} cannot be set", sysctl.key)).with_cause(cause);
-        let owner = sysctl.owner().map_err(|invalid| {
-            let error = refuse(invalid.cause());
-            invalid.hint().map_or(error.clone(), |hint| error.with_hint(hint))
-        })?;
-        let (choice, option) = match owner {
-            SysctlOwner::Ipc => (&blueprint.namespaces.ipc, "--ipc"),
-            SysctlOwner::Network => (&blueprint.namespaces.network, "--net"),
-            SysctlOwner::Uts => (&blueprint.namespaces.uts, "--uts"),
+        let kind = sysctl
+            .namespace()
+            .map_err(|invalid| refuse(invalid.cause()).with_some_hint(invalid.hint().map(Into::into)))?;
+        let (choice, option) = match kind {
+            Kind::Ipc => (&blueprint.namespaces.ipc, "--ipc"),
+            Kind::Uts => (&blueprint.namespaces.uts, "--uts"),
+            _ => (&blueprint.namespaces.network, "--net"),
         };
         if *choice == Choice::Host {
             return Err(refuse(&format!("with {option} host it would be set for the whole machine")));

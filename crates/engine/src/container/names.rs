@@ -1,7 +1,7 @@
 //! Names that people can say, for containers that were given none.
 
 use crate::options::ContainerName;
-use crate::{Because, Error, Result};
+use crate::{Because, Result};
 
 const ADJECTIVES: [&str; 80] = [
     "able", "agile", "airy", "amber", "ample", "azure", "bold", "brave", "breezy", "bright", "brisk", "calm",
@@ -117,7 +117,7 @@ pub(super) fn make_up(attempt: u32) -> Result<ContainerName> {
         0 | 1 => format!("{adjective}_{noun}"),
         _ => format!("{adjective}_{noun}_{}", random >> 40),
     };
-    text.parse().map_err(|invalid| Error::of_option("--name", &invalid))
+    text.parse().map_err(|invalid| crate::refused_option("--name", &invalid))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl<'a> Launcher<'a> {
                     pid_file: None,
                     die_with_parent: true,
                 };
-                Ok(holm_runtime::create(root, &request, observer)?)
+                holm_runtime::create(root, &request, observer)
             }
         }
     }
@@ -106,7 +106,7 @@ impl<'a> Launcher<'a> {
     pub(crate) fn start(&self, id: &str) -> Result<()> {
         match self {
             Self::Other(other) => other.start(id),
-            Self::Own(root) => Ok(holm_runtime::start(root, id)?),
+            Self::Own(root) => holm_runtime::start(root, id),
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Launcher<'a> {
                     pid_file: None,
                     die_with_parent: true,
                 };
-                Ok(holm_runtime::exec(root, &request, observer)?)
+                holm_runtime::exec(root, &request, observer)
             }
         }
     }
@@ -139,7 +139,7 @@ impl<'a> Launcher<'a> {
     pub(crate) fn delete(&self, id: &str) -> Result<()> {
         match self {
             Self::Other(other) => other.delete(id),
-            Self::Own(root) => Ok(holm_runtime::delete(root, id, true)?),
+            Self::Own(root) => holm_runtime::delete(root, id, true),
         }
     }
 

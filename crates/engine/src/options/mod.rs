@@ -37,7 +37,7 @@ pub use run::{
 pub use security::{SecurityOption, Unmask};
 pub use signal::SignalNumber;
 pub use size::Size;
-pub use sysctl::{Owner as SysctlOwner, Sysctl};
+pub use sysctl::Sysctl;
 pub use target::{RootSource, Target, registry_hint};
 pub use time::TimeMode;
 pub use ulimit::Ulimit;

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use holm_namespaces::Kind;
+
 use super::Invalid;
 
 /// A kernel parameter for the container.
@@ -13,44 +15,22 @@ pub struct Sysctl {
     pub value: String,
 }
 
-/// The namespace that a kernel parameter belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// The IPC namespace.
-    Ipc,
-    /// The network namespace.
-    Network,
-    /// The UTS namespace.
-    Uts,
-}
-
-const IPC: [&str; 8] = [
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];
-
 impl Sysctl {
-    /// Whose it is.
+    /// The kind of namespace that it belongs to.
     ///
     /// # Errors
     ///
     /// For a parameter that belongs to the machine: setting it in one container would set it for all.
-    pub fn owner(&self) -> Result<Owner, Invalid> {
+    pub fn namespace(&self) -> Result<Kind, Invalid> {
         let key = self.key.as_str();
-        match key {
-            "kernel.hostname" => Err(Invalid::new("the host name has an option of its own").with_hint("take --hostname")),
-            "kernel.domainname" => Ok(Owner::Uts),
-            _ if IPC.contains(&key) || key.starts_with("fs.mqueue.") => Ok(Owner::Ipc),
-            _ if key.starts_with("net.") => Ok(Owner::Network),
-            _ => Err(Invalid::new(format!("{key} belongs to the whole machine and not to a namespace"))
-                .with_hint("in a container: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname")),
+        if key == "kernel.hostname" {
+            return Err(Invalid::new("the host name has an option of its own").with_hint("take --hostname"));
         }
+        holm_spec::sysctl_namespace(key).ok_or_else(|| {
+            Invalid::new(format!("{key} belongs to the whole machine and not to a namespace")).with_hint(
+                "in a container: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname",
+            )
+        })
     }
 }
 
@@ -79,26 +59,26 @@ impl FromStr for Sysctl {
 mod tests {
     use super::*;
 
-    fn owner(text: &str) -> Result<Owner, Invalid> {
-        text.parse::<Sysctl>().unwrap().owner()
+    fn namespace(text: &str) -> Result<Kind, Invalid> {
+        text.parse::<Sysctl>().unwrap().namespace()
     }
 
     #[test]
-    fn the_namespaced_ones_have_an_owner() {
-        assert_eq!(owner("net.ipv4.ip_forward=1"), Ok(Owner::Network));
-        assert_eq!(owner("net/ipv4/ip_forward=1"), Ok(Owner::Network));
-        assert_eq!(owner("kernel.msgmax=1"), Ok(Owner::Ipc));
-        assert_eq!(owner("fs.mqueue.msg_max=1"), Ok(Owner::Ipc));
-        assert_eq!(owner("kernel.domainname=x"), Ok(Owner::Uts));
+    fn each_belongs_to_its_namespace() {
+        assert_eq!(namespace("net.ipv4.ip_forward=1"), Ok(Kind::Network));
+        assert_eq!(namespace("net/ipv4/ip_forward=1"), Ok(Kind::Network));
+        assert_eq!(namespace("kernel.msgmax=1"), Ok(Kind::Ipc));
+        assert_eq!(namespace("fs.mqueue.msg_max=1"), Ok(Kind::Ipc));
+        assert_eq!(namespace("kernel.domainname=x"), Ok(Kind::Uts));
     }
 
     #[test]
     fn those_of_the_machine_are_refused_with_the_reason() {
         for text in ["kernel.panic=1", "vm.swappiness=1", "fs.file-max=1", "kernel.msgmax2=1", "fs.mqueue=1"]
         {
-            assert!(owner(text).unwrap_err().cause().contains("whole machine"), "{text}");
+            assert!(namespace(text).unwrap_err().cause().contains("whole machine"), "{text}");
         }
-        assert!(owner("kernel.hostname=x").unwrap_err().hint().unwrap().contains("--hostname"));
+        assert!(namespace("kernel.hostname=x").unwrap_err().hint().unwrap().contains("--hostname"));
     }
 
     #[test]
@@ -123,7 +103,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "\\PC*") {
             if let Ok(sysctl) = text.parse::<Sysctl>() {
-                let _ = sysctl.owner();
+                let _ = sysctl.namespace();
             }
         }
     }

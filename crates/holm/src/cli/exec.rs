@@ -1,11 +1,10 @@
 //! `holm exec`.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use holm_engine::options::{ContainerName, ExecOptions, UserSpec, Variable, read_env_file};
+use holm_engine::options::{ContainerName, ExecOptions};
 use holm_engine::{Engine, Result};
 
+use super::process::ProcessArgs;
 use super::streams::StreamArgs;
 use crate::output::Narrator;
 
@@ -18,21 +17,8 @@ pub(super) struct Exec {
     #[command(flatten)]
     streams: StreamArgs,
 
-    /// Run as this user, by names or ids of the container
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    user: Option<UserSpec>,
-
-    /// Start in this directory
-    #[arg(short, long, value_name = "PATH")]
-    workdir: Option<PathBuf>,
-
-    /// Set a variable of the environment, or copy one
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    env: Vec<Variable>,
-
-    /// Set the variables in this file, one on a line
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
+    #[command(flatten)]
+    process: ProcessArgs,
 
     /// Give all capabilities
     #[arg(long)]
@@ -47,18 +33,13 @@ pub(super) struct Exec {
 }
 
 impl Exec {
-    pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
-        let mut environment = Vec::new();
-        for path in &self.env_file {
-            environment.extend(read_env_file(path)?);
-        }
-        environment.extend(self.env);
+    pub(super) fn execute(mut self, narrator: &mut Narrator) -> Result<u8> {
         let options = ExecOptions {
             name: self.name,
             command: self.command,
-            user: self.user,
-            workdir: self.workdir,
-            environment,
+            environment: self.process.take_environment()?,
+            user: self.process.user,
+            workdir: self.process.workdir,
             streams: self.streams.to_streams(),
             privileged: self.privileged,
         };

@@ -4,6 +4,7 @@ mod completions;
 mod exec;
 mod init;
 mod oci;
+mod process;
 mod ps;
 mod run;
 mod stop;

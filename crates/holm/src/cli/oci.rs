@@ -127,7 +127,7 @@ impl Oci {
             Some(path) => Root::open(path),
             None => Root::open_default(),
         };
-        let root = root.map_err(holm_runtime::Error::from)?;
+        let root = root.map_err(Error::from)?;
         match &self.operation {
             Operation::Create(create) => drop(holm_runtime::create(&root, &create.request(false), narrator)?),
             Operation::Start { id } => holm_runtime::start(&root, id)?,

@@ -8,11 +8,12 @@ use clap::{Args, ValueEnum};
 use holm_engine::options::{
     CapabilityChoice, ContainerName, HostName, Invalid, MapLine, MountOptions, NamespaceMode,
     NamespaceOptions, ProcessOptions, RequestedMount, RunOptions, RuntimeChoice, SecurityOption,
-    SecurityOptions, SignalNumber, Size, Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
-    parse_mount, parse_network_mode, parse_tmpfs, parse_volume, read_env_file,
+    SecurityOptions, SignalNumber, Size, Sysctl, Target, TimeMode, Ulimit, UserMode, parse_mount,
+    parse_network_mode, parse_tmpfs, parse_volume,
 };
 use holm_engine::{Engine, Error, Result};
 
+use super::process::ProcessArgs;
 use super::streams::StreamArgs;
 use crate::output::{Narrator, answer};
 
@@ -53,7 +54,7 @@ pub(super) struct Run {
     streams: StreamArgs,
 
     #[command(flatten)]
-    process: ProcessArgs,
+    command: CommandArgs,
 
     #[command(flatten)]
     namespaces: NamespaceArgs,
@@ -80,22 +81,9 @@ enum PlanFormat {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Process")]
-struct ProcessArgs {
-    /// Run as this user, by names or ids of the container
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    user: Option<UserSpec>,
-
-    /// Start in this directory
-    #[arg(short, long, value_name = "PATH")]
-    workdir: Option<PathBuf>,
-
-    /// Set a variable of the environment, or copy one
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    env: Vec<Variable>,
-
-    /// Set the variables in this file, one on a line
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
+struct CommandArgs {
+    #[command(flatten)]
+    process: ProcessArgs,
 
     /// Run this instead of the image's entry point
     #[arg(long, value_name = "PROGRAM")]
@@ -261,15 +249,15 @@ impl Run {
 
     fn into_options(self) -> Result<RunOptions> {
         let target = Target::from_words(self.rootfs, self.words)
-            .map_err(|invalid| Error::of_option("the command line", &invalid))?;
+            .map_err(|invalid| holm_engine::refused_option("the command line", &invalid))?;
         Ok(RunOptions {
             name: self.name,
             target,
             streams: self.streams.to_streams(),
-            cgroup_parent: self.process.cgroup_parent.clone(),
-            stop_signal: self.process.stop_signal,
-            stop_timeout: self.process.stop_timeout.map(|seconds| Duration::from_secs(seconds.into())),
-            process: self.process.into_options()?,
+            cgroup_parent: self.command.cgroup_parent.clone(),
+            stop_signal: self.command.stop_signal,
+            stop_timeout: self.command.stop_timeout.map(|seconds| Duration::from_secs(seconds.into())),
+            process: self.command.into_options()?,
             namespaces: self.namespaces.into_options(),
             mounts: self.mounts.into_options(),
             security: self.security.into_options(),
@@ -278,19 +266,13 @@ impl Run {
     }
 }
 
-impl ProcessArgs {
-    /// What is said one by one wins over what is in a file.
-    fn into_options(self) -> Result<ProcessOptions> {
-        let mut environment = Vec::new();
-        for path in &self.env_file {
-            environment.extend(read_env_file(path)?);
-        }
-        environment.extend(self.env);
+impl CommandArgs {
+    fn into_options(mut self) -> Result<ProcessOptions> {
         Ok(ProcessOptions {
             entrypoint: self.entrypoint,
-            user: self.user,
-            workdir: self.workdir,
-            environment,
+            environment: self.process.take_environment()?,
+            user: self.process.user,
+            workdir: self.process.workdir,
             ulimits: self.ulimit,
             init: self.init || !self.no_init,
         })

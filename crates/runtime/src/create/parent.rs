@@ -122,7 +122,7 @@ fn exchange(between: Guarded, newborn: &Newborn, narrator: &Narrator<'_>) -> Res
         Some(Err(failure)) => return Err(narrator.explain(&failure)),
         None => {
             return Err(
-                Error::new("cannot make the container's process").because("the process between ended")
+                Error::new("cannot make the container's process").with_cause("the process between ended")
             );
         }
     };
@@ -161,10 +161,10 @@ fn ended(child: &Guarded) -> Error {
     let Some(pidfd) = &child.pidfd else { return error };
     let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     match status.ok().flatten().and_then(|status| status.terminating_signal()) {
-        Some(9) => error.because("killed by SIGKILL").hinting(Some(
-            "somebody killed it, or the memory limit of its cgroup is below what its start takes",
-        )),
-        Some(signal) => error.because(format!("killed by signal {signal}")),
+        Some(9) => error
+            .with_cause("killed by SIGKILL")
+            .with_hint("somebody killed it, or the memory limit of its cgroup is below what its start takes"),
+        Some(signal) => error.with_cause(format!("killed by signal {signal}")),
         None => error,
     }
 }
@@ -191,5 +191,5 @@ pub(crate) fn open_pidfd(pid: Pid) -> holm_sys::Result<OwnedFd> {
 /// An error of the runtime's own work.
 pub(crate) fn system(what: &str, error: impl Into<StepError>) -> Error {
     let error = error.into();
-    Error::new(format!("cannot {what}")).because(error.cause).hinting(error.hint)
+    Error::new(format!("cannot {what}")).with_cause(error.cause).with_some_hint(error.hint)
 }

@@ -195,8 +195,8 @@ fn undo(steps: &[Step], bench: &ParentBench<'_>) {
 pub(crate) fn connect_console(path: &Path) -> Result<OwnedFd, Error> {
     let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| {
         Error::new(format!("cannot connect to the console socket {}", path.display()))
-            .because(error)
-            .hinting(Some("somebody must listen on it before the container is created"))
+            .with_cause(error)
+            .with_hint("somebody must listen on it before the container is created")
     })?;
     Ok(stream.into())
 }
@@ -206,5 +206,7 @@ pub(crate) fn write_pid_file(path: &Path, pid: Pid) -> Result<(), Error> {
     let beside = path.with_extension("pid-file.new");
     std::fs::write(&beside, pid.as_raw_nonzero().to_string())
         .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(|error| Error::new(format!("cannot write the pid file {}", path.display())).because(error))
+        .map_err(|error| {
+            Error::new(format!("cannot write the pid file {}", path.display())).with_cause(error)
+        })
 }

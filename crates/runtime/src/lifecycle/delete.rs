@@ -57,8 +57,8 @@ fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
     let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
     match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience)) {
         Ok(0) => Err(Error::new(format!("cannot delete container {id:?}"))
-            .because("its process does not end, 10 s after SIGKILL")
-            .hinting(Some("it waits in the kernel for something, a disk or a network file system perhaps"))),
+            .with_cause("its process does not end, 10 s after SIGKILL")
+            .with_hint("it waits in the kernel for something, a disk or a network file system perhaps")),
         _ => Ok(()),
     }
 }

@@ -108,7 +108,7 @@ fn make(
     ];
     let mut narrator = Narrator::new(phases, joining.facts, observer);
     let child_target =
-        target.try_clone().map_err(|error| Error::new("cannot copy a descriptor").because(error))?;
+        target.try_clone().map_err(|error| Error::new("cannot copy a descriptor").with_cause(error))?;
     let mut bench = ParentBench {
         layout: &joining.facts.cgroups.layout,
         cgroup: membership.cgroup,

@@ -33,9 +33,9 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
     let what = format!("send signal {number} to all of container {:?}", record.id);
     let failed = |error: holm_cgroups::Error| system(&what, error);
     let Some(cgroup) = &record.cgroup else {
-        return Err(Error::new(format!("cannot {what}")).because("it has no cgroup of its own").hinting(
-            Some("signal its process alone; in a PID namespace of its own SIGKILL takes all along"),
-        ));
+        return Err(Error::new(format!("cannot {what}"))
+            .with_cause("it has no cgroup of its own")
+            .with_hint("signal its process alone; in a PID namespace of its own SIGKILL takes all along"));
     };
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
     let signal = Signal::from_named_raw(number)
@@ -46,7 +46,7 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
 /// The pidfd of this very process: the pid is checked again once the descriptor is held, so that it cannot be that of
 /// a later process.
 pub(crate) fn pidfd(process: ProcessId) -> Result<OwnedFd, Error> {
-    let gone = || Error::new("cannot find the container's process").because("it has ended");
+    let gone = || Error::new("cannot find the container's process").with_cause("it has ended");
     let pid = process.pid().ok_or_else(gone)?;
     let pidfd = open_pidfd(pid).map_err(|error| system("find the container's process", error))?;
     if process.is_alive() { Ok(pidfd) } else { Err(gone()) }

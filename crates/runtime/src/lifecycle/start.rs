@@ -27,7 +27,9 @@ pub fn start(root: &Root, id: &str) -> Result<(), Error> {
             Ok(entry.write(&record)?)
         }
         Some((FromChild::Failed(failure), _)) => Err(explain_start(&failure)),
-        Some(_) => Err(Error::new("cannot start the container").because("its process answered out of turn")),
+        Some(_) => {
+            Err(Error::new("cannot start the container").with_cause("its process answered out of turn"))
+        }
     }
 }
 
@@ -47,5 +49,8 @@ pub(crate) fn explain_start(failure: &Failure) -> Error {
             ("cannot run the command".to_owned(), error)
         }
     };
-    Error::new(what).because(&error.cause).hinting(error.hint.clone()).with_status(command::status(failure))
+    Error::new(what)
+        .with_cause(&error.cause)
+        .with_some_hint(error.hint.clone())
+        .with_status(command::status(failure))
 }
