@@ -32,18 +32,11 @@ impl Directory {
     }
 
     fn create_in(hierarchy: &Hierarchy, path: &CgroupPath, options: CreateOptions) -> Result<Self> {
-        let below = hierarchy.below_mount(path)?;
+        let record = DirectoryRecord::new(hierarchy, path)?;
         let mount = open_mount(&hierarchy.mount_point, hierarchy.version)?;
         if options.delegated_only {
-            delegation::check_common_ancestor(hierarchy, mount.as_fd(), &below)?;
+            delegation::check_common_ancestor(hierarchy, mount.as_fd(), &record.path)?;
         }
-        let record = DirectoryRecord {
-            version: hierarchy.version,
-            controllers: hierarchy.controllers.clone(),
-            mount_point: hierarchy.mount_point.clone(),
-            path: below,
-            removable: Vec::new(),
-        };
         let mut directory = Self { mount, record };
         if let Err(error) = directory.make() {
             directory.undo();
@@ -151,14 +144,8 @@ impl Directory {
 
     /// Puts the parents that the cgroups path names among those that are tried at the end, whoever made them.
     fn prune_parents(&mut self, path: &CgroupPath) {
-        let base = self.record.path.len() - path.names().len();
-        let parents: Vec<String> = walk::prefixes(&self.record.path)
-            .map(|(prefix, _)| prefix)
-            .filter(|prefix| prefix.len() > base && prefix.len() < self.record.path.len())
-            .map(str::to_owned)
-            .collect();
         let made_group = self.record.removable.last().is_some_and(|last| *last == self.record.path);
-        self.record.removable = parents;
+        self.record.removable = self.record.parents(path);
         if made_group {
             self.record.removable.push(self.record.path.clone());
         }

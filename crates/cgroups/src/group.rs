@@ -6,7 +6,7 @@ use holm_sys as sys;
 use rustix::process::Pid;
 
 use crate::directory::Directory;
-use crate::{CgroupPath, Entrance, Error, Layout, Record, Result, Version, v1, walk};
+use crate::{CgroupPath, DirectoryRecord, Entrance, Error, Layout, Record, Result, Version, v1, walk};
 
 /// How [`Cgroup::create`] goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +56,19 @@ impl Cgroup {
         if group.directories.is_empty() { Err(refusal) } else { Ok(group) }
     }
 
+    /// The record of the group that [`Cgroup::create`] is about to make: kept before it is made, it lets somebody find
+    /// what there is of it after a crash in between ([`Cgroup::remove_unused`]). Hierarchies where it cannot be are
+    /// left out.
+    pub fn expected(layout: &Layout, path: &CgroupPath) -> Record {
+        let directory = |hierarchy| {
+            let mut record = DirectoryRecord::new(hierarchy, path).ok()?;
+            record.removable = record.parents(path);
+            record.removable.push(record.path.clone());
+            Some(record)
+        };
+        Record { directories: layout.hierarchies.iter().filter_map(directory).collect() }
+    }
+
     /// Finds the group of a record again. Whether its directories are still there shows when they are used.
     ///
     /// # Errors
@@ -69,6 +82,12 @@ impl Cgroup {
     /// What later processes need for [`Cgroup::from_record`].
     pub fn to_record(&self) -> Record {
         Record { directories: self.directories.iter().map(|directory| directory.record.clone()).collect() }
+    }
+
+    /// Removes the directories that have nothing in them, and leaves the others alone: for an expected group, of which
+    /// nobody knows whether it was made, or was somebody else's before. Nobody is killed or waited for.
+    pub fn remove_unused(mut self) {
+        self.directories.iter_mut().rev().for_each(Directory::undo);
     }
 
     /// Moves the process (all its threads) into the group in every hierarchy, by `cgroup.procs`. The kernel may make

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
+use crate::{CgroupPath, Hierarchy, Result, Version, walk};
 
 /// A group as it is kept in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,6 +31,31 @@ pub struct DirectoryRecord {
 }
 
 impl DirectoryRecord {
+    /// Of the group `path` in a hierarchy, with nothing to remove yet.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Unreachable`].
+    pub(crate) fn new(hierarchy: &Hierarchy, path: &CgroupPath) -> Result<Self> {
+        Ok(Self {
+            version: hierarchy.version,
+            controllers: hierarchy.controllers.clone(),
+            mount_point: hierarchy.mount_point.clone(),
+            path: hierarchy.below_mount(path)?,
+            removable: Vec::new(),
+        })
+    }
+
+    /// The directories above the group that `path` names, outermost first.
+    pub(crate) fn parents(&self, path: &CgroupPath) -> Vec<String> {
+        let base = self.path.len() - path.names().len();
+        walk::prefixes(&self.path)
+            .map(|(prefix, _)| prefix)
+            .filter(|prefix| prefix.len() > base && prefix.len() < self.path.len())
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Where the group is.
     pub fn directory(&self) -> PathBuf {
         self.mount_point.join(&self.path)

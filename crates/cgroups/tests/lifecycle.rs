@@ -221,6 +221,30 @@ fn frozen_processes_stop_go_on_and_can_be_killed() {
 }
 
 #[test]
+fn an_expected_group_is_found_whether_it_was_made_or_not() {
+    let Some(layout) = layout() else { return };
+    let expected = || Cgroup::from_record(&Cgroup::expected(&layout, &path("expected"))).unwrap();
+    expected().remove_unused();
+    let group = Cgroup::create(&layout, &path("expected"), PRUNE).unwrap();
+    drop(group);
+    expected().remove_unused();
+    assert_nothing_left(&layout, "expected");
+}
+
+#[test]
+fn an_expected_group_that_is_somebody_else_s_is_left_alone() {
+    let Some(layout) = layout() else { return };
+    let group = Group::new(&layout, "foreign");
+    let mut child = sleeper();
+    group.0.attach(pid(&child)).unwrap();
+    Cgroup::from_record(&Cgroup::expected(&layout, &path("foreign"))).unwrap().remove_unused();
+    assert!(group.0.processes().unwrap().contains(&pid(&child)));
+    group.0.kill_all(LONG).unwrap();
+    child.wait().unwrap();
+    group.0.delete(LONG).unwrap();
+}
+
+#[test]
 fn every_process_gets_the_signal() {
     let Some(layout) = layout() else { return };
     let group = Group::new(&layout, "signal");

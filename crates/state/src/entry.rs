@@ -240,6 +240,7 @@ mod tests {
             owner: 0,
             annotations: Default::default(),
             cgroup: None,
+            expected_cgroup: None,
             oci_version: "1.3.0".into(),
         }
     }

@@ -61,6 +61,9 @@ pub struct Record {
     pub annotations: HashMap<String, String>,
     /// Its cgroup, where it has one of its own.
     pub cgroup: Option<holm_cgroups::Record>,
+    /// The cgroup that is about to be made: after a crash it may be there or not, or be somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_cgroup: Option<holm_cgroups::Record>,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
 }

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use holm_cgroups::Cgroup;
 use holm_plan::{HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
@@ -118,6 +119,7 @@ impl Work<'_> {
         parent::run_phase(bench, Phase::Prepare, &self.plan.prepare, narrator)?;
         if let Some(cgroup) = &bench.cgroup {
             record.cgroup = Some(cgroup.to_record());
+            record.expected_cgroup = None;
             self.entry.write(record)?;
         }
         let orders = ChildOrders {
@@ -155,6 +157,14 @@ impl Work<'_> {
         self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
     }
 
+    /// Written down before it is made: who is killed right after making it has had no time to.
+    fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
+        self.plan.prepare.iter().find_map(|step| match step {
+            Step::CreateCgroup { path } => Some(Cgroup::expected(&self.facts.cgroups.layout, path)),
+            _ => None,
+        })
+    }
+
     fn first_record(&self) -> Record {
         Record {
             id: self.request.id.to_owned(),
@@ -168,6 +178,7 @@ impl Work<'_> {
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),
             cgroup: None,
+            expected_cgroup: self.expected_cgroup(),
             oci_version: self.spec.version.clone(),
         }
     }

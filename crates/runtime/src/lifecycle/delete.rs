@@ -65,6 +65,11 @@ fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
 
 /// What is left in the cgroup goes first: processes of a container in the host's PID namespace do not end with its own.
 fn remove_cgroup(record: &Record) -> Result<(), Error> {
+    if let Some(expected) = &record.expected_cgroup
+        && let Ok(expected) = Cgroup::from_record(expected)
+    {
+        expected.remove_unused();
+    }
     let Some(cgroup) = &record.cgroup else { return Ok(()) };
     let failed = |error: holm_cgroups::Error| {
         system(&format!("remove the cgroup of container {:?}", record.id), error)
