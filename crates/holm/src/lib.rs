@@ -1,6 +1,6 @@
 //! The command line of Holm.
 //!
-//! [`command`] is the one definition of it, which the program, its completions and its man pages are made from. Each
+//! [`command`] is the one definition of it, which the program and its completions are made from. Each
 //! command is a file in `cli/`: what may be said, and what becomes of it.
 #![forbid(unsafe_code)]
 
