@@ -49,13 +49,30 @@ impl Detached {
     /// namespace, or when a user namespace may not mount it (for proc and sysfs: when the outer one is partly
     /// hidden); `EINVAL` for an option that it does not know.
     pub fn filesystem(fstype: &str, source: Option<&str>, options: &[FsOption]) -> Result<Self> {
+        Self::filesystem_with(fstype, source, options, MountAttr::empty())
+    }
+
+    /// As [`Detached::filesystem`], born with these attributes (of those that mount_setattr(2) can set, `IDMAP` and
+    /// `NOSYMFOLLOW` excepted).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn filesystem_with(
+        fstype: &str,
+        source: Option<&str>,
+        options: &[FsOption],
+        attributes: MountAttr,
+    ) -> Result<Self> {
         let context = fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).call(|| format!("fsopen({fstype:?})"))?;
         if let Some(source) = source {
             configure(context.as_fd(), &FsOption::pair("source", source))?;
         }
         options.iter().try_for_each(|option| configure(context.as_fd(), option))?;
         fsconfig_create(&context).call(|| format!("fsconfig({fstype}, FSCONFIG_CMD_CREATE)"))?;
-        let fd = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        let attributes = u32::try_from(attributes.bits()).unwrap_or_default();
+        let attributes = MountAttrFlags::from_bits_retain(attributes);
+        let fd = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
             .call(|| format!("fsmount({fstype})"))?;
         Ok(Self { fd })
     }

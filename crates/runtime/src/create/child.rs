@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use holm_mounts::{Detached, Root, is_procfs};
+use holm_mounts::{Detached, is_procfs};
 use holm_plan::{Phase, Step};
 use holm_sys::{Context, exit_now};
 use rustix::net::{SocketFlags, accept_with};
@@ -45,12 +45,22 @@ struct Made {
 
 fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } =
-        orders;
+    let ChildOrders {
+        phases,
+        command,
+        watched,
+        entrance,
+        target,
+        console_socket,
+        start,
+        die_with_parent,
+        ..
+    } = orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
     wait(&mut bench, channel)?;
+    holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
@@ -63,10 +73,15 @@ fn other(what: &str, error: impl Into<StepError>) -> Failure {
 }
 
 /// The procfs of the host is opened before anything of the container is mounted, and verified to be one.
+///
+/// Who joins a container must not be open to a process in it that traces it, and who makes one has the host's memory
+/// in its own (CVE-2016-9962). Only a child that waits for its id maps stays open until it has them: the files of
+/// /proc/PID that an ordinary user writes them to would be root's (proc(5), "dumpable"). It is alone with its
+/// capabilities in a user namespace that was made with it, so whoever could trace it now is its maker's equal.
 fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
-    // Who joins a container must not be open to a process in it that traces it, and who makes one has the host's
-    // memory in its own (CVE-2016-9962).
-    holm_credentials::set_dumpable(false)?;
+    if !orders.awaits_maps {
+        holm_credentials::set_dumpable(false)?;
+    }
     let proc: OwnedFd = rustix::fs::open(
         "/proc",
         rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
@@ -74,14 +89,13 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
     )
     .call(|| "open(\"/proc\", O_PATH)")?;
     let real = is_procfs(proc.as_fd())?;
-    let joins = orders.target.is_some();
     Ok(ChildBench {
         proc: real.then_some(proc),
         entrance: None,
         target: None,
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
-        root: if joins { Some(Root::open(std::path::Path::new("/"))?) } else { None },
+        root: None,
         scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),

@@ -131,6 +131,7 @@ impl Work<'_> {
             command: self.plan.command.as_ref(),
             watched: narrator.watched(),
             die_with_parent: self.request.die_with_parent,
+            awaits_maps: self.plan.adopt.iter().any(|step| matches!(step, Step::WriteIdMaps { .. })),
             entrance: entrance(bench, &self.plan.isolate)?,
             target: None,
             console_socket: self.request.console_socket.map(connect_console).transpose()?,

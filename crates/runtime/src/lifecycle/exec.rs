@@ -125,6 +125,7 @@ fn make(
         command: Some(&plan.command),
         watched: narrator.watched(),
         die_with_parent: joining.request.die_with_parent,
+        awaits_maps: false,
         entrance: membership.entrance.filter(|entrance| !entrance.is_empty()),
         target: Some(child_target),
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,

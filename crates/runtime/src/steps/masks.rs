@@ -36,10 +36,9 @@ impl Covers {
 fn empty_directory() -> Result<Detached, StepError> {
     let options =
         [FsOption::pair("mode", "0555"), FsOption::pair("nr_inodes", "1"), FsOption::pair("size", "0")];
-    let directory = Detached::filesystem("tmpfs", Some("masked"), &options)?;
+    // From its birth on: before Linux 5.12 the attributes of a mount that is in no tree cannot be changed.
     let closed = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
-    set_attributes(directory.as_fd(), closed, MountAttr::empty(), false)?;
-    Ok(directory)
+    Ok(Detached::filesystem_with("tmpfs", Some("masked"), &options, closed)?)
 }
 
 /// Covers `path`, so that it reads as empty.

@@ -14,6 +14,7 @@ pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
 use holm_mounts::{Detached, Root, Scratch};
@@ -133,7 +134,7 @@ impl ChildBench {
             Step::SetRlimit { resource, limit } => privileges::set_rlimit(*resource, *limit),
             Step::NoNewPrivileges => privileges::no_new_privileges(),
             Step::DropBounding { keep } => privileges::drop_bounding(*keep),
-            Step::SetIds { uid, gid, groups } => privileges::set_ids(*uid, *gid, groups.as_deref()),
+            Step::SetIds { uid, gid, groups } => privileges::set_ids(self, *uid, *gid, groups.as_deref()),
             Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
@@ -145,6 +146,15 @@ impl ChildBench {
     /// What takes the writes to overlays.
     pub(crate) fn scratch(&mut self) -> Result<&mut Scratch, StepError> {
         self.scratch.as_mut().ok_or_else(|| StepError::new("there is no scratch space yet"))
+    }
+
+    /// The root that the process sees in the end: the one that is being made, or for an exec that of the mount namespace
+    /// that it has joined by now.
+    pub(crate) fn final_root(&self) -> Result<Root, StepError> {
+        match &self.root {
+            Some(root) => Ok(root.strict()?),
+            None => Ok(Root::open(Path::new("/"))?.strict()?),
+        }
     }
 
     /// The root that the mounts go into.
