@@ -46,7 +46,9 @@ pub(crate) fn mask(bench: &mut ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
     let cover =
         if is_directory(target.as_fd())? { bench.covers.directory()? } else { bench.covers.file()? };
-    Ok(copy_for(cover, path)?.attach(target.as_fd())?)
+    let cover = copy_for(cover, path)?;
+    cover.attach(target.as_fd())?;
+    devices::close_inode(&cover)
 }
 
 /// A copy of a mount that is attached to nothing can be taken only since Linux 6.15; before that the cover of the
