@@ -5,7 +5,7 @@ use holm_spec::Process;
 use serde::Serialize;
 
 use crate::privileges::{Situation, steps};
-use crate::{CloneStep, Command, HostFacts, Options, Step};
+use crate::{CloneStep, Command, Error, HostFacts, Options, Step};
 
 /// The namespaces of the container's process that are not the caller's own.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +36,28 @@ pub struct ExecPlan {
 }
 
 /// Decides how `process` gets into the container of `target`.
-pub fn plan_exec(process: &Process, target: &JoinTarget, facts: &HostFacts, options: &Options) -> ExecPlan {
+///
+/// # Errors
+///
+/// When the container has namespaces that belong to a user namespace further out than its own, and the caller has no
+/// privilege there: it would run in its own ones instead.
+pub fn plan_exec(
+    process: &Process,
+    target: &JoinTarget,
+    facts: &HostFacts,
+    options: &Options,
+) -> Result<ExecPlan, Error> {
     let own_user = target.inner.contains(Kind::User);
+    if own_user && !facts.privileged() && !target.outer.is_empty() {
+        return Err(Error::new(
+            "enter the container",
+            format!(
+                "its namespaces {} belong to a user namespace in which you have no privilege",
+                target.outer
+            ),
+            "ask who made it, or root, to do this",
+        ));
+    }
     // Without privilege outside there is none to join a PID namespace with before the user namespace is joined, and who
     // joins that cannot be the parent: it would not come back.
     let (prepare, between, joins) =
@@ -56,7 +76,7 @@ pub fn plan_exec(process: &Process, target: &JoinTarget, facts: &HostFacts, opti
         groups_denied: target.groups_denied,
         options: *options,
     };
-    ExecPlan {
+    Ok(ExecPlan {
         prepare,
         clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between },
         isolate,
@@ -67,7 +87,7 @@ pub fn plan_exec(process: &Process, target: &JoinTarget, facts: &HostFacts, opti
             init: false,
             terminal: process.terminal,
         },
-    }
+    })
 }
 
 /// With privilege: the parent joins the PID namespace for its child, which joins first what belongs further out.

@@ -93,7 +93,12 @@ fn lead_session(prepared: &Prepared) -> StepResult {
         terminal::control()?;
     }
     if prepared.die_with_parent {
+        let init = rustix::process::getppid();
         holm_credentials::die_with_parent()?;
+        // It may have ended in between, and then nothing was sent.
+        if rustix::process::getppid() != init {
+            exit_now(STATUS_FAILED);
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use rustix::net::{SocketFlags, accept_with};
 
 use crate::command::Prepared;
 use crate::create::ChildOrders;
-use crate::create::handshake::{Channel, FromChild, Go};
+use crate::create::handshake::{Channel, FromChild, Go, Recorded};
 use crate::error::{Failure, StepError};
 use crate::steps::ChildBench;
 use crate::{command, init};
@@ -105,10 +105,14 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
 
 /// Waits for the parent's word, which comes with the mounts that it took.
 fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
-    let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
-    let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
-    bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
-    Ok(())
+    loop {
+        let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
+        let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
+        bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
+        if !go.more {
+            return Ok(());
+        }
+    }
 }
 
 fn run_phase(
@@ -139,6 +143,9 @@ fn command_or_init(made: Made, channel: Channel) -> ! {
     let teller = match start {
         None => channel,
         Some(listener) => {
+            if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
+                exit_now(crate::error::STATUS_FAILED);
+            }
             drop(channel);
             match wait_for_start(&listener) {
                 Ok(connection) => connection,

@@ -33,8 +33,7 @@ struct Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(pidfd) = &self.pidfd {
-            let _ = pidfd_send_signal(pidfd, Signal::KILL);
-            reap(pidfd);
+            end(pidfd);
         }
     }
 }
@@ -175,6 +174,12 @@ pub(crate) fn wait_executed(working: &Working, narrator: &Narrator<'_>) -> Resul
         Some(FromChild::Failed(failure)) => Err(narrator.explain(&failure)),
         _ => Ok(()),
     }
+}
+
+/// Kills a child and takes its status away.
+pub(crate) fn end(pidfd: &OwnedFd) {
+    let _ = pidfd_send_signal(pidfd, Signal::KILL);
+    reap(pidfd);
 }
 
 /// Waits for the end of a child and takes its status away.

@@ -48,11 +48,10 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let cgroup = cgroup(&record)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
-    let plan = plan_exec(&process, &join, &facts, &options);
+    let plan = plan_exec(&process, &join, &facts, &options)?;
     let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
-    if let Some(path) = request.pid_file {
-        write_pid_file(path, made.pid)?;
-    }
+    let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
+    written.inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(made)
 }
 

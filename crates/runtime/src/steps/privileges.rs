@@ -65,6 +65,8 @@ fn setgroups_denied(bench: &ChildBench) -> bool {
 pub(crate) fn set_capabilities(sets: &CapabilitySets) -> StepResult {
     credentials::set_capabilities(sets.effective, sets.permitted, sets.inheritable)?;
     credentials::keep_capabilities(false)?;
+    // A change of ids makes a process what fs.suid_dumpable says (proc(5)), which may be open.
+    credentials::set_dumpable(false)?;
     Ok(credentials::set_ambient(sets.ambient)?)
 }
 
