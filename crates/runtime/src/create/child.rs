@@ -1,10 +1,11 @@
 //! The child, from its first instruction to its last before the command's.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use holm_mounts::{Detached, Root, is_procfs};
-use holm_plan::{Phase, Step};
+use holm_plan::{Phase, Slot, Step};
 use holm_sys::{Context, exit_now};
 use rustix::net::{SocketFlags, accept_with};
 
@@ -44,13 +45,15 @@ struct Made {
 }
 
 fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
+    // Before anything that changes who may look at this process: see `bench`.
+    let taken = wait(channel)?;
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
+    bench.taken = taken;
     let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } =
         orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
-    wait(&mut bench, channel)?;
     for (phase, steps) in phases {
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
@@ -65,7 +68,8 @@ fn other(what: &str, error: impl Into<StepError>) -> Failure {
 /// The procfs of the host is opened before anything of the container is mounted, and verified to be one.
 fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
     // Who joins a container must not be open to a process in it that traces it, and who makes one has the host's
-    // memory in its own (CVE-2016-9962).
+    // memory in its own (CVE-2016-9962). Not before the parent's word: the /proc/PID of a process that is closed belongs
+    // to root, and the maps of a user namespace are written there by its ordinary user.
     holm_credentials::set_dumpable(false)?;
     let proc: OwnedFd = rustix::fs::open(
         "/proc",
@@ -80,7 +84,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         entrance: None,
         target: None,
         console_socket: None,
-        taken: std::collections::BTreeMap::new(),
+        taken: BTreeMap::new(),
         root: if joins { Some(Root::open(std::path::Path::new("/"))?) } else { None },
         scratch: None,
         terminal: None,
@@ -90,11 +94,10 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
 }
 
 /// Waits for the parent's word, which comes with the mounts that it took.
-fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
+fn wait(channel: &Channel) -> Result<BTreeMap<Slot, Detached>, Failure> {
     let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
     let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
-    bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
-    Ok(())
+    Ok(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)).collect())
 }
 
 fn run_phase(
