@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
@@ -61,6 +62,18 @@ pub fn map_root() {
 /// Who started the tests: the ids of outside cannot be seen from a namespace without maps.
 static OUTSIDE: OnceLock<(u32, u32)> = OnceLock::new();
 
+/// Says why a test of the ordinary harness is skipped; the test itself returns then.
+///
+/// # Panics
+///
+/// Where the machine can do everything, and a skip is a failure.
+pub fn announce_skip(reason: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    // Past the harness, which shows what a test prints only when it fails.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason} ({test})");
+    assert!(may_skip(), "a skip is a failure here: {reason}");
+}
+
 /// Ends the calling test as skipped, for a reason that is printed.
 pub fn skip(reason: &str) -> ! {
     eprintln!("skipped: {reason}");
@@ -106,5 +119,9 @@ fn one(name: &str, flags: CloneFlags, test: fn()) -> Outcome {
 }
 
 fn skipped() -> Outcome {
-    if std::env::var_os(NO_SKIP).is_some() { Outcome::Failed } else { Outcome::Skipped }
+    if may_skip() { Outcome::Skipped } else { Outcome::Failed }
+}
+
+fn may_skip() -> bool {
+    std::env::var_os(NO_SKIP).is_none()
 }
