@@ -82,15 +82,9 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
     if !orders.awaits_maps {
         holm_credentials::set_dumpable(false)?;
     }
-    let proc: OwnedFd = rustix::fs::open(
-        "/proc",
-        rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .call(|| "open(\"/proc\", O_PATH)")?;
-    let real = is_procfs(proc.as_fd())?;
+    let proc = if orders.target.is_some() { None } else { procfs()? };
     Ok(ChildBench {
-        proc: real.then_some(proc),
+        proc,
         entrance: None,
         target: None,
         console_socket: None,
@@ -101,6 +95,14 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
     })
+}
+
+/// The host's procfs. Who joins a container has no use for it, and would bring it within the container's reach.
+fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let proc =
+        rustix::fs::open("/proc", flags, rustix::fs::Mode::empty()).call(|| "open(\"/proc\", O_PATH)")?;
+    Ok(is_procfs(proc.as_fd())?.then_some(proc))
 }
 
 /// Waits for the parent's word, which comes with the mounts that it took.

@@ -84,7 +84,7 @@ impl ChildBench {
     /// Carries out a step of the child.
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
-            Step::EnterCgroup => cgroup::enter(self),
+            Step::EnterCgroup => cgroup::enter(&mut self.entrance),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::TakeIds { ids } => namespaces::take_ids(*ids),
