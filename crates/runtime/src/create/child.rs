@@ -70,6 +70,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
     // Who joins a container must not be open to a process in it that traces it, and who makes one has the host's
     // memory in its own (CVE-2016-9962). Not before the parent's word: the /proc/PID of a process that is closed belongs
     // to root, and the maps of a user namespace are written there by its ordinary user.
+    let clocks = clocks(orders);
     holm_credentials::set_dumpable(false)?;
     let proc: OwnedFd = rustix::fs::open(
         "/proc",
@@ -81,6 +82,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
     let joins = orders.target.is_some();
     Ok(ChildBench {
         proc: real.then_some(proc),
+        clocks,
         entrance: None,
         target: None,
         console_socket: None,
@@ -91,6 +93,17 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
     })
+}
+
+/// The file of this process's clocks, for a plan that sets them. A child of a process between is closed already, and does
+/// without: as root it can open the file later.
+fn clocks(orders: &ChildOrders<'_>) -> Option<OwnedFd> {
+    let mut steps = orders.phases.iter().flat_map(|(_, steps)| steps.iter());
+    let sets =
+        steps.any(|step| matches!(step, Step::UnshareTime { offsets } if *offsets != Default::default()));
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+    let open = || rustix::fs::open("/proc/self/timens_offsets", flags, rustix::fs::Mode::empty()).ok();
+    sets.then(open).flatten()
 }
 
 /// Waits for the parent's word, which comes with the mounts that it took.
