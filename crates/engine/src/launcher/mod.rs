@@ -143,6 +143,16 @@ impl<'a> Launcher<'a> {
         }
     }
 
+    /// A process of it that runs, by which its namespaces can be found in /proc.
+    pub(crate) fn member(&self, id: &str) -> Option<i32> {
+        match self {
+            Self::Other(other) => {
+                other.life(id).filter(|life| life.status == Status::Running).map(|life| life.pid)
+            }
+            Self::Own(root) => holm_runtime::member(root, id).ok(),
+        }
+    }
+
     /// What it is doing; `None` when the runtime does not know it.
     pub(crate) fn life(&self, id: &str) -> Option<Life> {
         match self {
