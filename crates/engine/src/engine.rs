@@ -48,7 +48,7 @@ impl Engine {
         }
     }
 
-    /// A process of a container that runs: not its init, which nobody may look into.
+    /// A process of a container that runs, by which its namespaces and its root can be found.
     ///
     /// # Errors
     ///
@@ -56,8 +56,7 @@ impl Engine {
     pub(crate) fn pid_of(&self, name: &ContainerName) -> Result<u32> {
         let seen = self.containers.find(name)?;
         let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
-        let pid = launcher.member(name.as_str());
-        match pid.map(u32::try_from) {
+        match launcher.member(name.as_str()).map(u32::try_from) {
             Some(Ok(pid @ 1..)) => Ok(pid),
             _ => Err(Error::new(format!("the container {name} does not run"))),
         }

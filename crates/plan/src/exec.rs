@@ -90,13 +90,14 @@ pub fn plan_exec(
 fn between(target: &JoinTarget) -> Vec<Step> {
     let enter = target.v1_cgroup.then_some(Step::EnterCgroup);
     let without_cgroup = |kinds: Kinds| kinds.iter().filter(|kind| *kind != Kind::Cgroup).collect::<Kinds>();
-    let joins = [target.outer, target.inner].map(|kinds| join(without_cgroup(kinds)));
+    // A cgroup namespace further out can only be joined while there is privilege there.
+    let joins = [target.outer, without_cgroup(target.inner)].map(join);
     enter.into_iter().chain(joins.into_iter().flatten()).collect()
 }
 
 impl JoinTarget {
     fn cgroup_namespace(&self) -> Kinds {
-        self.inner.iter().chain(self.outer.iter()).filter(|kind| *kind == Kind::Cgroup).collect()
+        self.inner.iter().filter(|kind| *kind == Kind::Cgroup).collect()
     }
 }
 

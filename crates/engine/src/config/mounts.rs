@@ -87,13 +87,24 @@ fn shared_memory(blueprint: &Blueprint<'_>) -> Mount {
 /// The queues are those of the IPC namespace of who mounts them, who must own that.
 fn queues(blueprint: &Blueprint<'_>) -> Option<Mount> {
     const OPTIONS: [&str; 3] = ["nosuid", "noexec", "nodev"];
-    let own = blueprint.namespaces.ipc == Choice::New || blueprint.namespaces.user == Choice::Host;
+    let namespaces = blueprint.namespaces;
+    let own = namespaces.ipc == Choice::New
+        || namespaces.user == Choice::Host
+        || of_one_process(&namespaces.ipc, &namespaces.user);
     match own {
         true => Some(filesystem("/dev/mqueue", "mqueue", "mqueue", &OPTIONS)),
         false if blueprint.namespaces.ipc == Choice::Host && blueprint.caller.has_mqueue => {
             Some(bind_tree(Path::new("/dev/mqueue"), "/dev/mqueue", &OPTIONS))
         }
         false => None,
+    }
+}
+
+/// Whether both are joined, and come from the same process.
+fn of_one_process(one: &Choice, other: &Choice) -> bool {
+    match (one, other) {
+        (Choice::Join(one), Choice::Join(other)) => one.parent() == other.parent(),
+        _ => false,
     }
 }
 
@@ -111,7 +122,13 @@ fn sys(blueprint: &Blueprint<'_>) -> Mount {
     filesystem("/sys", "sysfs", "sysfs", &options)
 }
 
+/// A cgroup file system is mounted by who owns its cgroup namespace.
 fn cgroup(blueprint: &Blueprint<'_>) -> Mount {
+    let foreign = blueprint.namespaces.user == Choice::New && blueprint.namespaces.cgroup != Choice::New;
+    if foreign {
+        let options = ["nosuid", "noexec", "nodev", "rro"];
+        return bind_tree(Path::new("/sys/fs/cgroup"), "/sys/fs/cgroup", &options);
+    }
     let mut options = vec!["nosuid", "noexec", "nodev", "relatime"];
     // The tree of a cgroup namespace can be mounted by who owns that alone.
     if blueprint.namespaces.user != Choice::Host && blueprint.namespaces.cgroup == Choice::Host {

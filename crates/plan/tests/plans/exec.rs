@@ -30,6 +30,7 @@ fn any_target() -> impl Strategy<Value = JoinTarget> {
         JoinTarget {
             inner: inner.into_iter().collect(),
             outer: outer.into_iter().collect(),
+            ids: user.then_some((0, 0)),
             groups_denied,
             v1_cgroup,
         }
@@ -45,15 +46,15 @@ fn joins(plan: &ExecPlan) -> (Vec<Kinds>, Vec<Kinds>) {
         };
         steps.iter().filter_map(kinds).collect()
     };
-    let before = [kinds(&plan.prepare), kinds(&plan.clone.between)].concat();
-    (before, kinds(&plan.isolate))
+    (kinds(&plan.clone.between), kinds(&plan.isolate))
 }
 
-/// Each namespace once; the PID namespace by who clones; without privilege outside the user namespace first of all (in
-/// the first call, which does it in the right order itself), with it after those that lie further out.
-fn joins_are_legal(plan: &ExecPlan, target: &JoinTarget, facts: &HostFacts) -> Result<(), TestCaseError> {
+/// Each namespace once, by who clones: a child that joins is in sight of the container with the host's root. But a cgroup
+/// namespace of the container's own hides the way into its cgroup. Those that lie further out come before the user
+/// namespace.
+fn joins_are_legal(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCaseError> {
     let (before, child) = joins(plan);
-    prop_assert!(child.iter().all(|kinds| !kinds.contains(Kind::Pid)));
+    prop_assert!(child.iter().all(|kinds| *kinds == Kinds::from(Kind::Cgroup)));
     let order: Vec<Kinds> = before.into_iter().chain(child).collect();
     let mut joined: Vec<Kind> = order.iter().flat_map(|kinds| kinds.iter()).collect();
     joined.sort_unstable();
@@ -66,18 +67,13 @@ fn joins_are_legal(plan: &ExecPlan, target: &JoinTarget, facts: &HostFacts) -> R
         prop_assert!(place(kind).unwrap() < user, "{kind} belongs further out");
     }
     for kind in target.inner.iter() {
-        prop_assert!(facts.privileged() || place(kind).unwrap() >= user, "{kind} takes the rights of inside");
+        prop_assert!(place(kind).unwrap() >= user, "{kind} takes the rights of inside");
     }
-    // In the mount namespace of the container /proc is another.
-    prop_assert!(
-        place(Kind::Mount)
-            .is_none_or(|mount| order[mount..].len() == 1 || target.outer.contains(Kind::Mount))
-    );
     Ok(())
 }
 
 fn steps_are_in_place(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCaseError> {
-    let enter = plan.isolate.iter().position(|step| *step == Step::EnterCgroup);
+    let enter = plan.clone.between.iter().position(|step| *step == Step::EnterCgroup);
     prop_assert_eq!(
         enter,
         target.v1_cgroup.then_some(0),
@@ -95,7 +91,7 @@ fn steps_are_in_place(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCa
 }
 
 fn of(process: &Process, target: &JoinTarget, facts: &HostFacts, options: &Options) -> ExecPlan {
-    plan_exec(process, target, facts, options)
+    plan_exec(process, target, facts, options).unwrap()
 }
 
 proptest! {
@@ -107,14 +103,24 @@ proptest! {
         let reachable = facts.privileged() || target.outer.is_empty();
         prop_assume!(reachable);
         let plan = of(&checked(&process), &target, &facts, &Options::default());
-        joins_are_legal(&plan, &target, &facts)?;
+        joins_are_legal(&plan, &target)?;
         steps_are_in_place(&plan, &target)?;
+    }
+
+    #[test]
+    fn what_belongs_further_out_is_not_left_out_without_privilege(
+        process in process(), target in any_target(), facts in any_host(),
+    ) {
+        let inside_only = target.inner.contains(Kind::User) && !facts.privileged() && !target.outer.is_empty();
+        let planned = plan_exec(&checked(&process), &target, &facts, &Options::default());
+        prop_assert_eq!(planned.is_err(), inside_only);
     }
 
     #[test]
     fn an_exec_gives_up_privileges_as_a_container_does(
         process in process(), target in any_target(), facts in any_host(), options in any_options(),
     ) {
+        prop_assume!(facts.privileged() || target.outer.is_empty());
         let process = checked(&process);
         let plan = of(&process, &target, &facts, &options);
         privileges::are_in_order(&plan.privileges, &process, &options)?;

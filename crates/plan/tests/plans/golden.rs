@@ -113,9 +113,10 @@ fn a_process_in_the_container_of_an_ordinary_user() {
     let target = JoinTarget {
         inner: Kind::ALL.into_iter().collect(),
         outer: Kinds::default(),
+        ids: Some((0, 0)),
         groups_denied: false,
         v1_cgroup: false,
     };
-    let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default());
+    let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default()).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
 }

@@ -50,6 +50,7 @@ pub(crate) fn root() -> HostFacts {
         bounding: CapabilitySet::all(),
         known: CapabilitySet::all(),
         kinds: Kind::ALL.into_iter().collect(),
+        joined_own: Kinds::default(),
         id_map_programs: false,
         cgroups: CgroupFacts { layout: unified(), writable: true },
     }
@@ -102,6 +103,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 bounding,
                 known: CapabilitySet::all(),
                 kinds,
+                joined_own: Kinds::default(),
                 id_map_programs,
                 cgroups: CgroupFacts { layout, writable },
             }

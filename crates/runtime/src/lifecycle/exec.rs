@@ -15,6 +15,7 @@ use crate::create::parent::{self, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, write_pid_file};
 use crate::lifecycle::kill::pidfd;
+use crate::lifecycle::state::settled;
 use crate::observer::Observer;
 use crate::probe::probe;
 use crate::report::Narrator;
@@ -57,7 +58,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 
 /// The record of a container that runs, and the process whose namespaces are joined.
 fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = settled(root, id)?;
     match (record.status(), record.member()) {
         (Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => {

@@ -59,9 +59,12 @@ pub(crate) fn unshare_cgroup() -> StepResult {
 
 /// A time namespace with its clocks set, entered at once: the offsets can be written only before the first process is
 /// in it, and unshare(2) puts only future children there.
-pub(crate) fn unshare_time(offsets: &TimeOffsets) -> StepResult {
+pub(crate) fn unshare_time(bench: &mut ChildBench, offsets: &TimeOffsets) -> StepResult {
     unshare(Kinds::from(Kind::Time))?;
-    offsets.write()?;
+    match bench.clocks.take() {
+        Some(clocks) => offsets.write_to(clocks.into())?,
+        None => offsets.write()?,
+    }
     let made = Namespace::open_as(Path::new("/proc/self/ns/time_for_children"), Kind::Time)
         .map_err(StepError::from)?;
     Ok(setns(&made)?)
