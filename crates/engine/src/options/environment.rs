@@ -11,7 +11,8 @@ use crate::{Because, Error};
 pub struct Variable {
     /// Its name.
     pub name: String,
-    /// Its value; without one it is copied from the caller's environment, when it is there.
+    /// Its value; without one it is copied from the caller's environment, when it is there. A name that ends with `*`
+    /// and has no value means all of the caller's variables that begin so.
     pub value: Option<String>,
 }
 
