@@ -236,16 +236,18 @@ fn read_hint(path: &std::path::Path, errno: Errno) -> Option<String> {
 fn call_hint(errno: Errno) -> Option<String> {
     let hint = match errno {
         Errno::NOSPC => {
-            "no space is left on the filesystem of the image store; free some, or put the store elsewhere"
+            "no space is left on the filesystem of the image store; free some, or say another place with HOLM_STORE=DIRECTORY"
         }
         Errno::DQUOT => "the disk quota is used up on the filesystem of the image store",
         Errno::PERM | Errno::ACCESS => {
             "unpacking needs root, or a user namespace in which one is root; the store must belong to that user"
         }
         Errno::OPNOTSUPP => {
-            "the filesystem of the image store lacks extended attributes; put the store elsewhere"
+            "the filesystem of the image store lacks extended attributes; say another place with HOLM_STORE=DIRECTORY"
         }
-        Errno::ROFS => "the filesystem of the image store is read-only; put the store elsewhere",
+        Errno::ROFS => {
+            "the filesystem of the image store is read-only; say another place with HOLM_STORE=DIRECTORY"
+        }
         Errno::MFILE | Errno::NFILE => "too many files are open; raise the limit with `ulimit -n`",
         _ => return None,
     };
