@@ -11,7 +11,7 @@ mod stop;
 mod streams;
 
 use clap::{ArgAction, Parser, Subcommand};
-use holm_engine::Result;
+use holm_engine::{Listener, Result};
 
 use crate::output::{Narrator, Verbosity};
 
@@ -53,6 +53,9 @@ impl Cli {
     pub(crate) fn execute(self) -> Result<u8> {
         let variable = std::env::var("HOLM_LOG").ok();
         let mut narrator = Narrator::new(Verbosity::new(self.verbose, variable.as_deref()));
+        if let Some(unknown) = variable.as_deref().filter(|value| !Verbosity::is_known(value)) {
+            narrator.note(&format!("HOLM_LOG={unknown} says nothing here: take steps or debug"));
+        }
         match self.command {
             Command::Run(run) => run.execute(&mut narrator),
             Command::Exec(exec) => exec.execute(&mut narrator),
