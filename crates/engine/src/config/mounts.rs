@@ -31,7 +31,11 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Vec<Mount>> {
     options.mounts.iter().try_for_each(|mount| procfs::check(mount, &is_procfs))?;
     let asked: Vec<Mount> =
         blueprint.options.mounts.mounts.iter().map(|m| requested(m, &blueprint.caller.cwd)).collect();
-    let mut mounts = blueprint.root.mounts.clone();
+    // What comes along with the root below a mount that was asked for is hidden by it.
+    let hidden =
+        |mount: &&Mount| asked.iter().any(|other| mount.destination().starts_with(other.destination()));
+    let mut mounts: Vec<Mount> =
+        blueprint.root.mounts.iter().filter(|mount| !hidden(mount)).cloned().collect();
     mounts.extend(ordinary(blueprint));
     mounts.extend(
         blueprint
