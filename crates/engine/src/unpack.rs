@@ -97,8 +97,9 @@ fn write_maps(child: Pid, maps: &IdMaps) -> Result<()> {
             .with_cause("newuidmap and newgidmap are missing")
             .with_hint("install the package uidmap, or shadow-utils")
     })?;
-    programs.write_uid_map(child, &maps.uid).because(failed)?;
-    programs.write_gid_map(child, &maps.gid).because(failed)
+    let written = programs.write_uid_map(child, &maps.uid);
+    let written = written.and_then(|()| programs.write_gid_map(child, &maps.gid));
+    written.map_err(|error| Error::new(failed()).with_hint(error.hint()).with_cause(error))
 }
 
 fn unpack(

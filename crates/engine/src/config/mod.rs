@@ -7,6 +7,7 @@ mod mounts;
 mod namespaces;
 mod paths;
 mod process;
+mod procfs;
 mod system;
 
 pub(crate) use capabilities::sets;
@@ -130,7 +131,7 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
     spec.set_version(VERSION.to_owned());
     spec.set_hostname(None);
     spec.set_root(Some(root(blueprint)?));
-    spec.set_mounts(Some(mounts::build(blueprint)));
+    spec.set_mounts(Some(mounts::build(blueprint)?));
     spec.set_process(Some(process::build(blueprint)?));
     spec.set_linux(Some(system::build(blueprint)?));
     spec.set_annotations(Some(annotations(blueprint)));

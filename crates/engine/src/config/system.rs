@@ -16,6 +16,7 @@ const CGROUP_PARENT: &str = "/holm";
 
 pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     let options = blueprint.options;
+    paths::check(&options.security)?;
     let mut linux = Linux::default();
     linux.set_resources(resources(blueprint));
     linux.set_namespaces(Some(blueprint.namespaces.to_list()));

@@ -8,6 +8,7 @@ use holm_engine::options::SignalNumber;
 use holm_engine::{Error, Result, exec_process, run_bundle};
 use holm_runtime::{CreateRequest, ExecRequest};
 use holm_state::{Root, State};
+use holm_sys::Context;
 
 use crate::output::{Narrator, answer};
 
@@ -128,6 +129,10 @@ impl Oci {
     }
 
     pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
+        self.operate(narrator).map_err(in_own_words)
+    }
+
+    fn operate(&self, narrator: &mut Narrator) -> Result<u8> {
         let root = match &self.root {
             Some(path) => Root::open(path),
             None => Root::open_default(),
@@ -177,9 +182,18 @@ impl ExecProcess {
     }
 }
 
+/// `holm ps` shows the containers of `holm run`; those of another directory of states are listed here alone.
+fn in_own_words(error: Error) -> Error {
+    match error.hint().map(|hint| hint.replace("holm ps", "holm oci list")) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
 fn load(path: &Path) -> Result<oci_spec::runtime::Process> {
     let failed = || Error::new(format!("cannot read the process {}", path.display()));
-    let text = std::fs::read(path).map_err(|error| failed().with_cause(error))?;
+    let text =
+        std::fs::read(path).call(|| format!("open({path:?})")).map_err(|error| failed().with_cause(error))?;
     serde_json::from_slice(&text).map_err(|error| failed().with_cause(error))
 }
 
@@ -199,5 +213,16 @@ fn list(states: &[State], quiet: bool, format: Format) -> Result<String> {
             let header = format!("{:<24} {:<10} {:<10} BUNDLE  CREATED\n", "ID", "PID", "STATUS");
             Ok(std::iter::once(header).chain(states.iter().map(line)).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_speaks_of_the_list_of_this_command() {
+        let error = Error::new("x").with_hint("holm ps shows what runs");
+        assert_eq!(in_own_words(error).hint(), Some("holm oci list shows what runs"));
     }
 }
