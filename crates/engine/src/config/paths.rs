@@ -28,8 +28,10 @@ const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", 
 pub(super) fn check(options: &SecurityOptions) -> Result<()> {
     let said = options.options.iter().filter_map(|option| match option {
         SecurityOption::Unmask(Unmask::Paths(paths)) => Some(paths),
-        SecurityOption::Unmask(Unmask::All) | SecurityOption::Mask(_) => None,
-        SecurityOption::NoNewPrivileges(_) | SecurityOption::Unconfined => None,
+        SecurityOption::Unmask(Unmask::All)
+        | SecurityOption::Mask(_)
+        | SecurityOption::NoNewPrivileges(_)
+        | SecurityOption::Unconfined => None,
     });
     let hidden = |pattern: &str| MASKED.iter().chain(&READONLY).any(|path| matches(pattern, path));
     match said.flatten().find(|pattern| !hidden(pattern)) {
