@@ -129,7 +129,7 @@ impl Oci {
     }
 
     pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
-        self.operate(narrator).map_err(in_own_words)
+        self.operate(narrator)
     }
 
     fn operate(&self, narrator: &mut Narrator) -> Result<u8> {
@@ -182,14 +182,6 @@ impl ExecProcess {
     }
 }
 
-/// `holm ps` shows the containers of `holm run`; those of another directory of states are listed here alone.
-fn in_own_words(error: Error) -> Error {
-    match error.hint().map(|hint| hint.replace("holm ps", "holm oci list")) {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
-}
-
 fn load(path: &Path) -> Result<oci_spec::runtime::Process> {
     let failed = || Error::new(format!("cannot read the process {}", path.display()));
     let text =
@@ -213,16 +205,5 @@ fn list(states: &[State], quiet: bool, format: Format) -> Result<String> {
             let header = format!("{:<24} {:<10} {:<10} BUNDLE  CREATED\n", "ID", "PID", "STATUS");
             Ok(std::iter::once(header).chain(states.iter().map(line)).collect())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hint_speaks_of_the_list_of_this_command() {
-        let error = Error::new("x").with_hint("holm ps shows what runs");
-        assert_eq!(in_own_words(error).hint(), Some("holm oci list shows what runs"));
     }
 }
