@@ -180,11 +180,20 @@ pub(crate) fn of_ordinary_user(facts: &IdFacts) -> Result<(IdMaps, Option<String
         ),
         (true, false) => Some(format!(
             "your own id is the only one in the container: /etc/subuid and /etc/subgid give you no others \
-             (as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {})",
-            facts.name
+             (as root: {})",
+            remedy(facts)
         )),
     };
     Ok((checked(uid, gid)?, note))
+}
+
+/// What gives the user more ids; usermod(8) knows users by name alone.
+fn remedy(facts: &IdFacts) -> String {
+    let name = &facts.name;
+    if name.parse::<u32>().is_ok() {
+        return format!("add the line {name}:100000:65536 to both");
+    }
+    format!("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}")
 }
 
 /// The ids from 1 on, as many as there are and a container has.
