@@ -2,23 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use holm_image::{Image, Platform, Reference, Store, UnpackOptions};
+use holm_image::{Image, Platform, Reference, Store};
 
 use holm_spec::OverlayRoot;
 use holm_sys::Context;
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
 use crate::caller::Caller;
 use crate::config::{ImageSettings, PreparedRoot, RootKind};
+use crate::foreground::Signals;
 use crate::identity::from_image;
 use crate::options::{RootSource, Size};
 use crate::userns::{IdFacts, IdMaps};
-use crate::{Error, Listener, Result, hostroot, unpack};
+use crate::{Error, Listener, Result, STATUS_FAILED, hostroot, unpack};
 
 /// Says where unpacked layers are kept.
 const STORE_VARIABLE: &str = "HOLM_STORE";
+/// Where the machine's root keeps unpacked layers.
+const STORE_OF_ROOT: &str = "/var/lib/holm";
 
 /// What a root is made from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// Where it comes from.
     pub(crate) source: &'a RootSource,
@@ -30,6 +35,8 @@ pub(crate) struct Request<'a> {
     pub(crate) caller: &'a Caller,
     /// The maps that were said; none for those that the caller has anyway.
     pub(crate) maps: Option<&'a IdMaps>,
+    /// The signals, which end the unpacking of an image.
+    pub(crate) signals: &'a Signals,
 }
 
 /// Makes it ready.
@@ -83,17 +90,19 @@ fn image(
     let image = holm_image::resolve(&reference, &Platform::host()).map_err(|error| failed(&error))?;
     let store =
         Store::open(&store_directory(request.caller, request.maps)?).map_err(|error| failed(&error))?;
-    let unpacked = if request.caller.is_root() {
-        let unpacked = store.unpack(&image, &UnpackOptions::default()).map_err(|error| failed(&error))?;
-        unpack::Layers { layers: unpacked.layers, notes: unpacked.notes }
-    } else {
-        let maps = match request.maps {
-            Some(maps) => maps.clone(),
-            None => crate::userns::of_ordinary_user(&facts())?.0,
-        };
-        unpack::in_user_namespace(&store, &image, &maps, request.caller)
-            .map_err(|error| named(&error, text))?
+    let maps = match request.maps {
+        _ if request.caller.is_root() => None,
+        Some(maps) => Some(maps.clone()),
+        None => Some(crate::userns::of_ordinary_user(&facts())?.0),
     };
+    let work = unpack::Work {
+        store: &store,
+        image: &image,
+        maps: maps.as_ref(),
+        caller: request.caller,
+        signals: request.signals,
+    };
+    let unpacked = work.carry_out().map_err(|error| named(error, text))?;
     let overlay = OverlayRoot {
         lower: unpacked.layers.into_iter().rev().collect(),
         parts: Vec::new(),
@@ -110,7 +119,10 @@ fn image(
     })
 }
 
-fn named(error: &Error, image: &str) -> Error {
+fn named(error: Error, image: &str) -> Error {
+    if error.status() != STATUS_FAILED {
+        return error;
+    }
     let cause = error.to_string();
     let told = Error::new(format!("cannot use the image {image}")).with_cause(cause);
     match error.hint() {
@@ -132,7 +144,14 @@ fn settings(image: Image) -> ImageSettings {
     }
 }
 
-/// Where unpacked layers are kept. Layers that were unpacked with other maps have other owners, and are kept apart.
+/// Whether the root of a user namespace can have the directory `path`.
+fn can_make(path: &Path) -> bool {
+    let there = path.ancestors().find(|path| path.exists());
+    there.is_some_and(|path| path.is_dir() && accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok())
+}
+
+/// Where unpacked layers are kept. The root of a user namespace keeps them as an ordinary user where the machine's
+/// directories are not its own. Layers that were unpacked with other maps have other owners, and are kept apart.
 fn store_directory(caller: &Caller, maps: Option<&IdMaps>) -> Result<PathBuf> {
     let said = caller.variable(STORE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
     let apart = |store: PathBuf| match maps.filter(|_| !caller.is_root()) {
@@ -146,8 +165,8 @@ fn store_directory(caller: &Caller, maps: Option<&IdMaps>) -> Result<PathBuf> {
         }
         return Ok(apart(said));
     }
-    if caller.is_root() {
-        return Ok(PathBuf::from("/var/lib/holm"));
+    if caller.is_machine_root() || caller.is_root() && can_make(Path::new(STORE_OF_ROOT)) {
+        return Ok(PathBuf::from(STORE_OF_ROOT));
     }
     let absolute = |name: &str| caller.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
@@ -180,6 +199,14 @@ mod tests {
         assert!(store_directory(&user, None).is_err());
         user.environment.clear();
         assert!(store_directory(&user, None).is_err());
+    }
+
+    #[test]
+    fn a_directory_can_be_made_where_the_one_above_is_writable() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(can_make(&directory.path().join("lib/holm")));
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        assert!(!can_make(&directory.path().join("file/holm")));
     }
 
     #[test]

@@ -48,9 +48,12 @@ pub(crate) fn first_unclaimed(texts: &[&str]) -> u32 {
     ends.max().map_or(FIRST_SUBORDINATE, |end| end.max(FIRST_SUBORDINATE))
 }
 
-/// How root gives the caller ids that are nobody's.
+/// How root gives the caller ids that are nobody's; usermod(8) knows users by name alone.
 fn give_ids(facts: &IdFacts) -> String {
     let first = facts.unclaimed.max(FIRST_SUBORDINATE);
+    if facts.name.parse::<u32>().is_ok() {
+        return format!("as root: add the line {}:{first}:{ORDINARY_SIZE} to both", facts.name);
+    }
     let last = first.saturating_add(ORDINARY_SIZE - 1);
     format!("as root: usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {}", facts.name)
 }

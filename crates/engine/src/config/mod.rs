@@ -117,6 +117,8 @@ pub struct Blueprint<'a> {
     pub identity: &'a Identity,
     /// The files that are written for it.
     pub files: &'a [GivenFile],
+    /// Whether the runtime makes time namespaces: Holm does, others have to be asked.
+    pub time_namespaces: bool,
     /// Whether it has a terminal, and of how many rows and columns.
     pub terminal: Option<(u16, u16)>,
 }

@@ -84,7 +84,7 @@ fn terminals(blueprint: &Blueprint<'_>) -> Mount {
     let mut options = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     let has_group = match blueprint.user_namespace {
         UserNamespace::New(maps) => maps.gid.to_host(TTY_GROUP).is_some(),
-        UserNamespace::Host => true,
+        UserNamespace::Host => blueprint.caller.has_gid(TTY_GROUP),
         UserNamespace::Join(_) => false,
     };
     if has_group {

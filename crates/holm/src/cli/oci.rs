@@ -134,10 +134,9 @@ impl Oci {
 
     fn operate(&self, narrator: &mut Narrator) -> Result<u8> {
         let root = match &self.root {
-            Some(path) => Root::open(path),
-            None => Root::open_default(),
+            Some(path) => Root::open(path)?,
+            None => holm_engine::run_directory()?,
         };
-        let root = root.map_err(Error::from)?;
         match &self.operation {
             Operation::Create(create) => drop(holm_runtime::create(&root, &create.request(false), narrator)?),
             Operation::Start { id } => holm_runtime::start(&root, id)?,
