@@ -203,12 +203,14 @@ fn unpack(
     }
 }
 
-/// Waits for the maps, works, tells, ends.
+/// Waits for the maps, works, tells, ends. Nobody would want the work when the parent has ended.
 fn child(
     go: OwnedFd,
     outcome: OwnedFd,
     work: impl FnOnce() -> std::result::Result<Layers, (String, Option<String>)>,
 ) -> ! {
+    // None is known to fail; a parent that has ended before is seen by the end of the pipe.
+    let _ = holm_credentials::die_with_parent();
     let mut byte = [0];
     if File::from(go).read_exact(&mut byte).is_err() {
         exit_now(crate::error::STATUS_FAILED);

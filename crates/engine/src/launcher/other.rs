@@ -158,8 +158,11 @@ impl OtherRuntime {
     /// `speech` makes.
     fn run(&self, words: &[&OsStr], speech: Speech) -> Result<()> {
         let doing = || {
-            let word = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            format!("the runtime {} failed to {word} the container", self.program.display())
+            let tried = match words.first().map(|word| word.to_string_lossy()).as_deref() {
+                Some("exec") => "run the command in".to_owned(),
+                word => word.unwrap_or_default().to_owned(),
+            };
+            format!("the runtime {} failed to {tried} the container", self.program.display())
         };
         let mut command = self.command(words);
         // What was said in an earlier call is not the cause of this one's failure.
