@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use holm_sys::{Context, Errno, Error, Result};
-use rustix::fs::{self, Mode, OFlags, mkdirat};
+use rustix::fs::{self, Mode, OFlags, XattrFlags, mkdirat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
     fsmount, fsopen,
@@ -58,13 +58,26 @@ impl Scratch {
     /// namespace); `EPERM` in a user namespace before Linux 5.11.
     pub fn overlay(&mut self, lower: &[PathBuf]) -> Result<Detached> {
         self.layers += 1;
-        // `userxattr` is needed in a user namespace and harmless outside; unpacked layers are marked for it. Linux 5.11.
-        let first = match self.assemble(lower, true) {
+        // In a user namespace overlayfs may keep its marks in `user.` attributes alone (Linux 5.11), which a tmpfs has since
+        // Linux 6.6 only. Elsewhere the `trusted.` ones do everywhere; unpacked layers are marked for both.
+        let userxattr = !self.may_use_trusted_attributes()?;
+        let first = match self.assemble(lower, userxattr, one_by_one) {
             Err(error) if error.errno() == Errno::INVAL => error,
             result => return result,
         };
+        // Before Linux 6.5 `lowerdir+` is taken like any word, and refused with all others at the end.
         self.layers += 1;
-        self.assemble(lower, false).map_err(|_| first)
+        self.assemble(lower, userxattr, in_one_string).map_err(|_| first)
+    }
+
+    /// Whether this process may set attributes of the `trusted.` kind: whether it is root of the first user namespace.
+    fn may_use_trusted_attributes(&self) -> Result<bool> {
+        let path = fd_path(&self.tmpfs);
+        match fs::setxattr(&path, "trusted.holm", b"", XattrFlags::empty()) {
+            Ok(()) => Ok(fs::removexattr(&path, "trusted.holm").is_ok()),
+            Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(false),
+            Err(errno) => Err(Error::new("setxattr(scratch, \"trusted.holm\")", errno)),
+        }
     }
 
     /// The root of an overlay has the mode and the owner of its upper layer, so that gets those of the topmost lower.
@@ -84,7 +97,7 @@ impl Scratch {
         Ok(upper)
     }
 
-    fn assemble(&self, lower: &[PathBuf], userxattr: bool) -> Result<Detached> {
+    fn assemble(&self, lower: &[PathBuf], userxattr: bool, set_lower: SetLower) -> Result<Detached> {
         let upper = self.upper_layer(lower)?;
         let work = self.directory(&format!("work{}", self.layers))?;
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).call(|| "fsopen(\"overlay\")")?;
@@ -93,7 +106,7 @@ impl Scratch {
                 .call(|| format!("fsconfig(overlay, FSCONFIG_SET_STRING, {key:?}, {value:?})"))
         };
         set("source", "overlay")?;
-        set_lower(lower, &set)?;
+        set_lower(&layers(lower)?, &set)?;
         set("upperdir", &fd_path(&upper))?;
         set("workdir", &fd_path(&work))?;
         if userxattr {
@@ -110,23 +123,25 @@ impl Scratch {
     }
 }
 
-/// Layer by layer with `lowerdir+` (Linux 6.8), or all in one string, in which `:` and `\` are escaped.
-fn set_lower(lower: &[PathBuf], set: &impl Fn(&str, &str) -> Result<()>) -> Result<()> {
-    let layers = lower.iter().map(|path| text(path)).collect::<Result<Vec<_>>>()?;
-    for (index, layer) in layers.iter().enumerate() {
-        match set("lowerdir+", layer) {
-            Err(error) if index == 0 && error.errno() == Errno::INVAL => {
-                let joined = layers.iter().map(|layer| escape(layer)).collect::<Vec<_>>().join(":");
-                return set("lowerdir", &joined);
-            }
-            result => result?,
-        }
-    }
-    Ok(())
+/// Says which the lower layers are, with the given way of setting an option.
+type SetLower = fn(&[&str], &dyn Fn(&str, &str) -> Result<()>) -> Result<()>;
+
+/// By `lowerdir+` (Linux 6.5; set as a string since 6.8), whose values are not parsed and have no common limit.
+fn one_by_one(layers: &[&str], set: &dyn Fn(&str, &str) -> Result<()>) -> Result<()> {
+    layers.iter().try_for_each(|layer| set("lowerdir+", layer))
 }
 
-fn fd_path(fd: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
+/// In one string, in which `:` and `\` are escaped.
+fn in_one_string(layers: &[&str], set: &dyn Fn(&str, &str) -> Result<()>) -> Result<()> {
+    set("lowerdir", &layers.iter().map(|layer| escape(layer)).collect::<Vec<_>>().join(":"))
+}
+
+fn layers(lower: &[PathBuf]) -> Result<Vec<&str>> {
+    lower.iter().map(|path| text(path)).collect()
+}
+
+fn fd_path(fd: &impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
 fn text(path: &Path) -> Result<&str> {

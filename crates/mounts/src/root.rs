@@ -198,18 +198,6 @@ pub fn is_directory(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(file_type(fd)?.is_dir())
 }
 
-/// Whether `fd` is open on the null device (character device 1:3): a file of that name in somebody's root need
-/// not be.
-///
-/// # Errors
-///
-/// What fstat(2) says.
-pub fn is_null_device(fd: BorrowedFd<'_>) -> Result<bool> {
-    let stat = fs::fstat(fd).call(|| format!("fstat({})", fd.as_raw_fd()))?;
-    let null = fs::makedev(1, 3);
-    Ok(FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == null)
-}
-
 /// Whether `fd` is open on a procfs.
 ///
 /// # Errors
@@ -283,13 +271,5 @@ mod tests {
         let error = root.make_directories(Path::new("link/x"), Mode::from_raw_mode(0o755)).unwrap_err();
         assert!(matches!(error.errno(), Errno::LOOP | Errno::NOTDIR), "{error}");
         assert!(!outside.path().join("gone").exists());
-    }
-
-    #[test]
-    fn the_null_device_is_known_by_its_number() {
-        let null = fs::open("/dev/null", OFlags::PATH, Mode::empty()).unwrap();
-        let zero = fs::open("/dev/zero", OFlags::PATH, Mode::empty()).unwrap();
-        assert!(is_null_device(null.as_fd()).unwrap());
-        assert!(!is_null_device(zero.as_fd()).unwrap());
     }
 }

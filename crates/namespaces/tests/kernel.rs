@@ -87,7 +87,7 @@ fn user_namespaces_have_parents() {
 
 fn the_identity_map_has_no_superuser() {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let (pid, ..) = sleeper(USER);
+    let (pid, _, _end) = sleeper(USER);
     deny_setgroups(pid).unwrap();
     write_uid_map(pid, &IdMap::single(uid, uid).unwrap()).unwrap();
     write_gid_map(pid, &IdMap::single(gid, gid).unwrap()).unwrap();

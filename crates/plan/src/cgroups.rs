@@ -38,7 +38,7 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
 pub(crate) fn mounts(draft: &mut Draft<'_>, mount: &Mount) {
     let layout = &draft.facts.cgroups.layout;
     let own_namespace = draft.spec.linux.is_new(Kind::Cgroup);
-    let mut change = change(mount);
+    let mut change = change(draft, mount);
     if !own_namespace {
         // The whole hierarchy of the host is in sight: reading it is what was asked for, writing to it is a way out.
         change.set |= MountAttr::RDONLY;

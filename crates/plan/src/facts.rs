@@ -20,6 +20,9 @@ pub struct HostFacts {
     pub known: CapabilitySet,
     /// The kinds of namespaces that this kernel has.
     pub kinds: Kinds,
+    /// Those of the namespaces to be joined that the caller is in itself.
+    #[serde(default)]
+    pub joined_own: Kinds,
     /// Whether newuidmap and newgidmap are installed, and may do what they are for.
     pub id_map_programs: bool,
     /// The cgroups.

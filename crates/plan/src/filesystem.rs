@@ -98,7 +98,7 @@ fn one(draft: &mut Draft<'_>, mount: &Mount) -> Result<(), Error> {
                 fstype: fstype.clone(),
                 source: source.clone(),
                 options: options.clone(),
-                change: change(mount),
+                change: change(draft, mount),
                 symlinks: symlinks(&mount.destination),
             });
             Ok(())
@@ -119,7 +119,7 @@ fn bind(draft: &mut Draft<'_>, mount: &Mount, path: &Path, recursive: bool) -> R
     draft.root.push(Step::AttachMount {
         slot,
         destination: mount.destination.clone(),
-        change: change(mount),
+        change: change(draft, mount),
         symlinks: symlinks(&mount.destination),
     });
     Ok(())
@@ -135,8 +135,11 @@ fn finish(draft: &mut Draft<'_>) {
     draft.root.extend(linux.readonly_paths.iter().map(|path| Step::ReadonlyPath { path: path.clone() }));
     draft.root.extend(linux.masked_paths.iter().map(|path| Step::MaskPath { path: path.clone() }));
     if draft.spec.root.readonly {
+        // The parts of a root are mounts of their own, each as writable as the whole.
+        let parts = draft.spec.root.overlay.iter().flat_map(|overlay| overlay.parts.clone());
         let change = MountChange { set: MountAttr::RDONLY, ..MountChange::default() };
-        draft.root.push(Step::ChangeMount { path: PathBuf::from("/"), change });
+        let read_only = |path| Step::ChangeMount { path, change: change.clone() };
+        draft.root.extend(parts.chain([PathBuf::from("/")]).map(read_only));
     }
     draft.root.push(Step::EnterRoot);
     let later = |change: &PropagationChange| change.propagation != Propagation::Slave;
@@ -147,18 +150,29 @@ fn finish(draft: &mut Draft<'_>) {
 }
 
 /// The attributes and propagation of a mount of the configuration.
-pub(crate) fn change(mount: &Mount) -> MountChange {
+pub(crate) fn change(draft: &Draft<'_>, mount: &Mount) -> MountChange {
     let default = mount.is_bind() && mount.propagation.is_empty();
     // A bind mount of the host without a word about it is private: runc and Docker have it so.
     let private = PropagationStep { propagation: Propagation::Private, recursive: true };
     let words = mount.propagation.iter().copied().map(propagation_step);
     MountChange {
-        set: mount.attributes.set,
+        set: mount.attributes.set | closed_to_devices(draft, mount, false),
         clear: mount.attributes.clear,
-        set_recursive: mount.recursive.set,
+        set_recursive: mount.recursive.set | closed_to_devices(draft, mount, true),
         clear_recursive: mount.recursive.clear,
         propagation: if default { vec![private] } else { words.collect() },
     }
+}
+
+/// Without a device cgroup, a node that somebody makes (CAP_MKNOD is among Docker's default capabilities) must not open a
+/// device of the host: nodes do nothing in a mount that does not say `dev`. The devices that every container has are
+/// mounts of their own. In a user namespace nobody can make a node, and those that are there have the host's permissions.
+fn closed_to_devices(draft: &Draft<'_>, mount: &Mount, recursive: bool) -> MountAttr {
+    let tree = matches!(mount.source, MountSource::Bind { recursive: true, .. });
+    let terminals = matches!(&mount.source, MountSource::Filesystem { fstype, .. } if fstype == "devpts");
+    let wanted = (mount.attributes.clear | mount.recursive.clear).contains(MountAttr::NODEV);
+    let guarded = draft.spec.linux.namespaces.contains_key(&Kind::User);
+    if tree != recursive || terminals || wanted || guarded { MountAttr::empty() } else { MountAttr::NODEV }
 }
 
 fn propagation_step(change: PropagationChange) -> PropagationStep {

@@ -30,11 +30,23 @@ pub(crate) fn check(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
             "give the container a user namespace (--userns auto)",
         ));
     }
-    needs_own(spec, Kind::Uts, spec.hostname.is_some() || spec.domainname.is_some(), "set the hostname")
+    if facts.joined_own.contains(Kind::User) {
+        let hint = "leave it out; what it owns can be joined only by who has CAP_SYS_ADMIN in it";
+        return Err(Error::new("join a user namespace", "it is the caller's own", hint));
+    }
+    let named = spec.hostname.is_some() || spec.domainname.is_some();
+    needs_other(spec, facts, Kind::Uts, named, "set the hostname")?;
+    for name in spec.linux.sysctl.keys() {
+        let kind = holm_spec::sysctl_namespace(&name.replace('/', "."));
+        kind.map_or(Ok(()), |kind| needs_other(spec, facts, kind, true, &format!("set the sysctl {name}")))?;
+    }
+    Ok(())
 }
 
-fn needs_own(spec: &Spec, kind: Kind, wanted: bool, what: &str) -> Result<(), Error> {
-    if !wanted || spec.linux.namespaces.contains_key(&kind) {
+/// What is set in a namespace must not be set in the caller's: shared, or joined by a path that leads to it.
+fn needs_other(spec: &Spec, facts: &HostFacts, kind: Kind, wanted: bool, what: &str) -> Result<(), Error> {
+    let other = spec.linux.namespaces.contains_key(&kind) && !facts.joined_own.contains(kind);
+    if !wanted || other {
         return Ok(());
     }
     let hint = format!("give the container a {kind} namespace, or leave this out");

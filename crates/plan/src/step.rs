@@ -300,7 +300,8 @@ pub enum Step {
         uid: u32,
         /// Its gid.
         gid: u32,
-        /// Its additional groups; `None` where the namespace denies setgroups(2).
+        /// Its additional groups; `None` where the namespace denies setgroups(2). An empty list is passed over too in a
+        /// namespace that was joined and turns out to deny it.
         groups: Option<Vec<u32>>,
     },
     /// The process's final capabilities.

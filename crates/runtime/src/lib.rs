@@ -19,6 +19,7 @@ mod hints;
 mod init;
 mod lifecycle;
 mod observer;
+mod own_program;
 mod probe;
 mod report;
 mod steps;
@@ -29,4 +30,5 @@ pub use lifecycle::{
     Container, CreateRequest, ExecRequest, create, delete, exec, kill, list, member, plan, start, state,
 };
 pub use observer::{Observer, Silent, StepReport};
+pub use own_program::protect_own_program;
 pub use probe::probe;

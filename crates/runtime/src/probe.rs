@@ -1,10 +1,13 @@
 //! Finding out about the host, once.
 
+use std::path::Path;
+
 use holm_cgroups::{Layout, delegated};
 use holm_credentials::CapabilitySet;
 use holm_namespaces::idmap::IdMapper;
-use holm_namespaces::{Kind, Kinds};
+use holm_namespaces::{Kind, Kinds, Namespace};
 use holm_plan::{CgroupFacts, HostFacts};
+use holm_spec::{NamespaceChoice, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{getegid, geteuid};
 
@@ -28,9 +31,32 @@ pub fn probe() -> Result<HostFacts, Error> {
         known: holm_credentials::known()
             .map_err(|error| system("find out the kernel's capabilities", error))?,
         kinds: kinds(),
+        joined_own: Kinds::default(),
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
         cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
     })
+}
+
+/// As [`probe`], with what a plan for `spec` depends on besides.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn probe_for(spec: &Spec) -> Result<HostFacts, Error> {
+    Ok(HostFacts { joined_own: joined_own(spec), ..probe()? })
+}
+
+/// What cannot be opened is not known to be the caller's; joining it will say why.
+fn joined_own(spec: &Spec) -> Kinds {
+    let own = |kind: Kind, path: &Path| {
+        let id = |namespace: Result<Namespace, _>| namespace.and_then(|namespace| namespace.id()).ok();
+        id(Namespace::open_as(path, kind)).is_some_and(|other| Some(other) == id(Namespace::of_self(kind)))
+    };
+    let joined = spec.linux.namespaces.iter().filter_map(|(kind, choice)| match choice {
+        NamespaceChoice::Join(path) if own(*kind, path) => Some(*kind),
+        _ => None,
+    });
+    joined.collect()
 }
 
 /// A kernel without one of the kinds does not have its link in /proc/self/ns.

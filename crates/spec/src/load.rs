@@ -73,6 +73,7 @@ impl Spec {
     /// When it has in it what the specification does not allow.
     pub fn check(config: &oci::Spec, bundle: &Path) -> Result<Self, Error> {
         check_version(config.version())?;
+        no_nul_in_paths(config)?;
         unsupported::refuse(config)?;
         let annotations = config.annotations().clone().unwrap_or_default();
         let linux = Linux::check(config.linux().as_ref())?;
@@ -126,12 +127,36 @@ fn check_version(version: &str) -> Result<(), Error> {
     Err(Error::invalid("ociVersion", format!("{version:?}"), "1.x.y, as in semver 2.0.0"))
 }
 
+/// A path with a NUL in it can be given to no system call.
+fn no_nul_in_paths(config: &oci::Spec) -> Result<(), Error> {
+    let nul = |path: &Path| path.as_os_str().as_encoded_bytes().contains(&0);
+    let linux = config.linux().as_ref();
+    let hidden = linux.and_then(|linux| linux.masked_paths().as_ref()).into_iter().flatten();
+    let readonly = linux.and_then(|linux| linux.readonly_paths().as_ref()).into_iter().flatten();
+    let mounts = config.mounts().iter().flatten();
+    let paths = config
+        .root()
+        .iter()
+        .map(|root| ("root.path", root.path().as_path()))
+        .chain(config.process().iter().map(|process| ("process.cwd", process.cwd().as_path())))
+        .chain(mounts.clone().map(|mount| ("mounts.destination", mount.destination().as_path())))
+        .chain(mounts.filter_map(|mount| Some(("mounts.source", mount.source().as_deref()?))))
+        .chain(hidden.map(|path| ("linux.maskedPaths", Path::new(path))))
+        .chain(readonly.map(|path| ("linux.readonlyPaths", Path::new(path))));
+    match paths.into_iter().find(|(_, path)| nul(path)) {
+        Some((field, path)) => Err(Error::invalid(field, format!("{path:?}"), "a path without NUL")),
+        None => Ok(()),
+    }
+}
+
 /// The kernel takes 64 bytes of a name (uts_namespaces(7)).
 fn name(field: &str, value: &Option<String>) -> Result<Option<String>, Error> {
     match value {
-        Some(name) if name.len() > 64 || name.contains('\0') => {
-            Err(Error::invalid(field, format!("{name:?}"), "at most 64 bytes, none of them NUL"))
-        }
+        Some(name) if name.len() > 64 || name.contains(char::is_control) => Err(Error::invalid(
+            field,
+            format!("{name:?}"),
+            "at most 64 bytes, none of them a control character",
+        )),
         Some(name) if name.is_empty() => Ok(None),
         other => Ok(other.clone()),
     }

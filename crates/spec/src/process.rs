@@ -101,6 +101,9 @@ impl Process {
     }
 }
 
+/// The most additional groups that a process can have (NGROUPS_MAX).
+const MOST_GROUPS: usize = 65536;
+
 fn no_nul(field: &str, strings: &[String]) -> Result<(), Error> {
     match strings.iter().position(|text| text.contains('\0')) {
         Some(index) => {
@@ -124,13 +127,23 @@ fn user(user: &oci::User) -> Result<User, Error> {
         u32::MAX => Err(Error::invalid(format!("process.user.{field}"), id, "0 to 4294967294")),
         id => Ok(id),
     };
+    let groups = user.additional_gids().clone().unwrap_or_default();
+    groups.iter().try_for_each(|group| id("additionalGids", *group).map(drop))?;
+    if groups.len() > MOST_GROUPS {
+        let found = format!("of {} groups", groups.len());
+        return Err(Error::invalid(
+            "process.user.additionalGids",
+            found,
+            "at most 65536 groups (setgroups(2))",
+        ));
+    }
     if user.umask().is_some_and(|umask| umask > 0o777) {
         return Err(Error::invalid("process.user.umask", user.umask().unwrap_or(0), "0 to 0777"));
     }
     Ok(User {
         uid: id("uid", user.uid())?,
         gid: id("gid", user.gid())?,
-        additional_gids: user.additional_gids().clone().unwrap_or_default(),
+        additional_gids: groups,
         umask: user.umask(),
     })
 }

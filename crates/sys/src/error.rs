@@ -6,6 +6,9 @@ use rustix::io::Errno;
 
 use crate::errno;
 
+/// How much of a call is kept, in characters.
+const LONGEST_CALL: usize = 1024;
+
 /// The result of a system call.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -19,9 +22,14 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of `call`, written as `name(arguments)`.
+    /// An error of `call`, written as `name(arguments)`. What is longer than a person reads is cut: an error has to fit
+    /// into a packet between processes.
     pub fn new(call: impl Into<String>, errno: Errno) -> Self {
-        Self { call: call.into().into_boxed_str(), errno }
+        let mut call = call.into();
+        if call.len() > LONGEST_CALL {
+            call = call.chars().take(LONGEST_CALL).chain("...".chars()).collect();
+        }
+        Self { call: call.into_boxed_str(), errno }
     }
 
     /// The call with its arguments.

@@ -16,8 +16,7 @@ const TTY_GROUP: u32 = 5;
 /// All mounts, each after those that are above it. A mount that was asked for takes the place of another at the same
 /// destination.
 pub(super) fn build(blueprint: &Blueprint<'_>) -> Vec<Mount> {
-    let asked: Vec<Mount> =
-        blueprint.options.mounts.mounts.iter().map(|m| requested(m, &blueprint.caller.cwd)).collect();
+    let asked: Vec<Mount> = blueprint.options.mounts.mounts.iter().map(|m| requested(m, blueprint)).collect();
     let mut mounts = blueprint.root.mounts.clone();
     mounts.extend(ordinary(blueprint));
     mounts.extend(
@@ -54,7 +53,7 @@ fn proc(blueprint: &Blueprint<'_>) -> Mount {
 fn devices(blueprint: &Blueprint<'_>) -> Vec<Mount> {
     let mut mounts = Vec::with_capacity(4);
     mounts.push(if blueprint.options.security.privileged {
-        bind_tree(Path::new("/dev"), "/dev", &["nosuid", "noexec"])
+        bind_tree(Path::new("/dev"), "/dev", &["nosuid", "noexec", "dev"])
     } else {
         filesystem("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"])
     });
@@ -131,6 +130,14 @@ fn cgroup(blueprint: &Blueprint<'_>) -> Mount {
         return bind_tree(Path::new("/sys/fs/cgroup"), "/sys/fs/cgroup", &options);
     }
     let mut options = vec!["nosuid", "noexec", "nodev", "relatime"];
+    // The tree of a cgroup namespace can be mounted by who owns that alone.
+    if blueprint.namespaces.user != Choice::Host && blueprint.namespaces.cgroup == Choice::Host {
+        return bind_tree(
+            Path::new("/sys/fs/cgroup"),
+            "/sys/fs/cgroup",
+            &["nosuid", "noexec", "nodev", "rro"],
+        );
+    }
     // Writing to the host's tree would reach the cgroups of others.
     if !blueprint.options.security.privileged || blueprint.namespaces.cgroup != Choice::New {
         options.push("ro");
@@ -152,11 +159,16 @@ fn volumes(blueprint: &Blueprint<'_>) -> Vec<Mount> {
     places.map(|place| filesystem(&place, "tmpfs", "tmpfs", &["nosuid", "nodev", "noexec"])).collect()
 }
 
-fn requested(mount: &RequestedMount, cwd: &Path) -> Mount {
-    let options: Vec<&str> = mount.options.iter().map(String::as_str).collect();
+/// With all privileges go the devices in what is mounted: the runtime closes mounts that do not ask for them.
+fn requested(mount: &RequestedMount, blueprint: &Blueprint<'_>) -> Mount {
+    let mut options: Vec<&str> = mount.options.iter().map(String::as_str).collect();
+    let said = options.iter().any(|option| ["dev", "nodev", "rdev", "rnodev"].contains(option));
+    if blueprint.options.security.privileged && !said {
+        options.push("dev");
+    }
     match &mount.kind {
         MountKind::Bind(source) => {
-            let source: PathBuf = cwd.join(source).components().collect();
+            let source: PathBuf = blueprint.caller.cwd.join(source).components().collect();
             entry(&mount.destination, "bind", &source, &options)
         }
         MountKind::FileSystem(fstype) => filesystem(&mount.destination, fstype, fstype, &options),

@@ -143,7 +143,7 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// A process of it that runs, by which its namespaces can be found in /proc.
+    /// The pid of a process by which its namespaces can be found in /proc; `None` when it does not run.
     pub(crate) fn member(&self, id: &str) -> Option<i32> {
         match self {
             Self::Other(other) => {

@@ -48,11 +48,26 @@ enum Command {
     Init(init::Init),
 }
 
+impl Command {
+    /// Whether a process that this program is executed by gets into a container.
+    fn enters_container(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Exec(_) => true,
+            Self::Oci(oci) => oci.enters_container(),
+            // The init of another runtime's container is that container's own copy.
+            Self::Ps(_) | Self::Stop(_) | Self::Completions(_) | Self::Init(_) => false,
+        }
+    }
+}
+
 impl Cli {
     /// Does what was said, and answers with the exit status.
     pub(crate) fn execute(self) -> Result<u8> {
         let variable = std::env::var("HOLM_LOG").ok();
         let mut narrator = Narrator::new(Verbosity::new(self.verbose, variable.as_deref()));
+        if self.command.enters_container() {
+            holm_runtime::protect_own_program()?;
+        }
         match self.command {
             Command::Run(run) => run.execute(&mut narrator),
             Command::Exec(exec) => exec.execute(&mut narrator),

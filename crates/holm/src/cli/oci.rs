@@ -122,6 +122,11 @@ struct ExecProcess {
 }
 
 impl Oci {
+    /// Whether a process that this program is executed by gets into a container.
+    pub(super) fn enters_container(&self) -> bool {
+        matches!(self.operation, Operation::Create(_) | Operation::Run(_) | Operation::Exec(_))
+    }
+
     pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
         let root = match &self.root {
             Some(path) => Root::open(path),

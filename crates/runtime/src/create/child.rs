@@ -1,17 +1,16 @@
 //! The child, from its first instruction to its last before the command's.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use holm_mounts::{Detached, Root, is_procfs};
-use holm_plan::{Phase, Slot, Step};
+use holm_mounts::{Detached, is_procfs};
+use holm_plan::{Phase, Step};
 use holm_sys::{Context, exit_now};
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::command::Prepared;
 use crate::create::ChildOrders;
-use crate::create::handshake::{Channel, FromChild, Go};
+use crate::create::handshake::{Channel, FromChild, Go, Recorded};
 use crate::error::{Failure, StepError};
 use crate::steps::ChildBench;
 use crate::{command, init};
@@ -45,15 +44,23 @@ struct Made {
 }
 
 fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
-    // Before anything that changes who may look at this process: see `bench`.
-    let taken = wait(channel)?;
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
-    bench.taken = taken;
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, start, die_with_parent } =
-        orders;
+    let ChildOrders {
+        phases,
+        command,
+        watched,
+        entrance,
+        target,
+        console_socket,
+        start,
+        die_with_parent,
+        ..
+    } = orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
+    wait(&mut bench, channel)?;
+    holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
@@ -66,33 +73,38 @@ fn other(what: &str, error: impl Into<StepError>) -> Failure {
 }
 
 /// The procfs of the host is opened before anything of the container is mounted, and verified to be one.
+///
+/// Who joins a container must not be open to a process in it that traces it, and who makes one has the host's memory
+/// in its own (CVE-2016-9962). Only a child that waits for its id maps stays open until it has them: the files of
+/// /proc/PID that an ordinary user writes them to would be root's (proc(5), "dumpable"). It is alone with its
+/// capabilities in a user namespace that was made with it, so whoever could trace it now is its maker's equal.
 fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
-    // Who joins a container must not be open to a process in it that traces it, and who makes one has the host's
-    // memory in its own (CVE-2016-9962). Not before the parent's word: the /proc/PID of a process that is closed belongs
-    // to root, and the maps of a user namespace are written there by its ordinary user.
     let clocks = clocks(orders);
-    holm_credentials::set_dumpable(false)?;
-    let proc: OwnedFd = rustix::fs::open(
-        "/proc",
-        rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .call(|| "open(\"/proc\", O_PATH)")?;
-    let real = is_procfs(proc.as_fd())?;
-    let joins = orders.target.is_some();
+    if !orders.awaits_maps {
+        holm_credentials::set_dumpable(false)?;
+    }
+    let proc = if orders.target.is_some() { None } else { procfs()? };
     Ok(ChildBench {
-        proc: real.then_some(proc),
+        proc,
         clocks,
         entrance: None,
         target: None,
         console_socket: None,
-        taken: BTreeMap::new(),
-        root: if joins { Some(Root::open(std::path::Path::new("/"))?) } else { None },
+        taken: std::collections::BTreeMap::new(),
+        root: None,
         scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
     })
+}
+
+/// The host's procfs. Who joins a container has no use for it, and would bring it within the container's reach.
+fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let proc =
+        rustix::fs::open("/proc", flags, rustix::fs::Mode::empty()).call(|| "open(\"/proc\", O_PATH)")?;
+    Ok(is_procfs(proc.as_fd())?.then_some(proc))
 }
 
 /// The file of this process's clocks, for a plan that sets them. A child of a process between is closed already, and does
@@ -107,10 +119,15 @@ fn clocks(orders: &ChildOrders<'_>) -> Option<OwnedFd> {
 }
 
 /// Waits for the parent's word, which comes with the mounts that it took.
-fn wait(channel: &Channel) -> Result<BTreeMap<Slot, Detached>, Failure> {
-    let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
-    let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
-    Ok(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)).collect())
+fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
+    loop {
+        let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
+        let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
+        bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
+        if !go.more {
+            return Ok(());
+        }
+    }
 }
 
 fn run_phase(
@@ -141,6 +158,9 @@ fn command_or_init(made: Made, channel: Channel) -> ! {
     let teller = match start {
         None => channel,
         Some(listener) => {
+            if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
+                exit_now(crate::error::STATUS_FAILED);
+            }
             drop(channel);
             match wait_for_start(&listener) {
                 Ok(connection) => connection,

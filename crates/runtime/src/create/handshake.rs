@@ -8,10 +8,12 @@
 //!     |     <-- Born + pidfd --'                    |)
 //!     |                                             |
 //!     |    steps of Adopt                           |
-//!     |--- Go + the mounts that were taken -------->|
+//!     |--- Go + the mounts that were taken -------->|   (in as many packets as they need)
 //!     |                                             |   steps of Isolate, Root, Privileges
 //!     |<-- Ran (only when somebody watches) --------|
 //!     |<-- Ready, or Failed ------------------------|
+//!     |    writes the state down                    |
+//!     |--- Recorded (to who waits for a start) ---->|
 //!     v                                             v   waits on the start socket
 //! ```
 //!
@@ -49,7 +51,14 @@ pub(crate) enum FromBetween {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Go {
     pub(crate) slots: Vec<usize>,
+    /// Whether there are more mounts, in a packet that follows.
+    pub(crate) more: bool,
 }
+
+/// From the parent: the child can be found by others now, and may wait for them without its parent. Who does not hear
+/// this ends: nobody would ever end it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Recorded;
 
 /// From the child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -166,14 +175,25 @@ impl Newborn {
 
     /// Lets the child go, with the mounts that were taken for it.
     pub(crate) fn go(self, mounts: &[(usize, OwnedFd)]) -> Result<Working> {
-        let slots = mounts.iter().map(|(slot, _)| *slot).collect();
-        let descriptors: Vec<_> = mounts.iter().map(|(_, mount)| mount.as_fd()).collect();
-        self.0.send(&Go { slots }, &descriptors)?;
+        let mut packets = mounts.chunks(MOST_DESCRIPTORS).peekable();
+        if packets.peek().is_none() {
+            self.0.send(&Go { slots: Vec::new(), more: false }, &[])?;
+        }
+        while let Some(packet) = packets.next() {
+            let slots = packet.iter().map(|(slot, _)| *slot).collect();
+            let descriptors: Vec<_> = packet.iter().map(|(_, mount)| mount.as_fd()).collect();
+            self.0.send(&Go { slots, more: packets.peek().is_some() }, &descriptors)?;
+        }
         Ok(Working(self.0))
     }
 }
 
 impl Working {
+    /// Tells a child that is ready that others can find it now.
+    pub(crate) fn recorded(self) -> Result<()> {
+        self.0.send(&Recorded, &[])
+    }
+
     /// Waits for what the child says next; `None` when it ended without a word.
     pub(crate) fn hear(&self) -> Result<Option<FromChild>> {
         Ok(self.0.receive()?.map(|(message, _)| message))
@@ -188,7 +208,7 @@ mod tests {
     fn a_message_arrives_with_its_descriptors() {
         let (ours, theirs) = Channel::pair().unwrap();
         let file = std::fs::File::open("/dev/null").unwrap();
-        ours.send(&Go { slots: vec![3] }, &[file.as_fd()]).unwrap();
+        ours.send(&Go { slots: vec![3], more: false }, &[file.as_fd()]).unwrap();
         let (message, descriptors) = theirs.receive::<Go>().unwrap().unwrap();
         assert_eq!((message.slots, descriptors.len()), (vec![3], 1));
     }

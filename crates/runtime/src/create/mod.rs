@@ -20,6 +20,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) watched: bool,
     /// Whether the command's program, under an init, ends with that init.
     pub(crate) die_with_parent: bool,
+    /// Whether the parent writes the maps of a user namespace for it.
+    pub(crate) awaits_maps: bool,
     /// The v1 cgroups to enter.
     pub(crate) entrance: Option<Entrance>,
     /// The process whose namespaces are joined (exec).

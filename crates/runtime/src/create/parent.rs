@@ -33,8 +33,7 @@ struct Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(pidfd) = &self.pidfd {
-            let _ = pidfd_send_signal(pidfd, Signal::KILL);
-            reap(pidfd);
+            end(pidfd);
         }
     }
 }
@@ -90,7 +89,7 @@ fn v2_cgroup(clone: &CloneStep, bench: &ParentBench<'_>) -> holm_sys::Result<Opt
 fn guarded_clone(
     clone: &CloneStep,
     cgroup: Option<&OwnedFd>,
-    orders: ChildOrders<'_>,
+    mut orders: ChildOrders<'_>,
     theirs: Channel,
     narrator: &Narrator<'_>,
 ) -> Result<Guarded, Error> {
@@ -107,7 +106,7 @@ fn guarded_clone(
         Forked::Parent { pid, pidfd } => Ok(Guarded { pid, pidfd: Some(pidfd) }),
         Forked::Child => {
             if !direct {
-                between::run(clone, cgroup.map(AsFd::as_fd), orders.target.as_ref(), &theirs);
+                between::run(clone, cgroup.map(AsFd::as_fd), &mut orders, &theirs);
             }
             child::run(orders, theirs)
         }
@@ -175,6 +174,12 @@ pub(crate) fn wait_executed(working: &Working, narrator: &Narrator<'_>) -> Resul
         Some(FromChild::Failed(failure)) => Err(narrator.explain(&failure)),
         _ => Ok(()),
     }
+}
+
+/// Kills a child and takes its status away.
+pub(crate) fn end(pidfd: &OwnedFd) {
+    let _ = pidfd_send_signal(pidfd, Signal::KILL);
+    reap(pidfd);
 }
 
 /// Waits for the end of a child and takes its status away.

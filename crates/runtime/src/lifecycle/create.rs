@@ -14,7 +14,7 @@ use crate::create::ChildOrders;
 use crate::create::parent::{self, Made, system};
 use crate::error::Error;
 use crate::observer::Observer;
-use crate::probe::probe;
+use crate::probe::probe_for;
 use crate::report::Narrator;
 use crate::steps::ParentBench;
 
@@ -54,7 +54,7 @@ pub fn plan(id: &str, bundle: &Path, die_with_parent: bool) -> Result<Plan, Erro
     holm_state::check_id(id)?;
     let spec = Spec::load(bundle)?;
     let options = Options { die_with_parent, keep_keyring: false };
-    Ok(holm_plan::plan(id, &spec, &probe()?, &options)?)
+    Ok(holm_plan::plan(id, &spec, &probe_for(&spec)?, &options)?)
 }
 
 /// Makes a container. Its process waits for [`crate::start`].
@@ -68,7 +68,7 @@ pub fn create(
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
     let spec = Spec::load(request.bundle)?;
-    let facts = probe()?;
+    let facts = probe_for(&spec)?;
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
     let entry = root.create_entry(request.id)?.lock()?;
@@ -131,6 +131,7 @@ impl Work<'_> {
             command: self.plan.command.as_ref(),
             watched: narrator.watched(),
             die_with_parent: self.request.die_with_parent,
+            awaits_maps: self.plan.adopt.iter().any(|step| matches!(step, Step::WriteIdMaps { .. })),
             entrance: entrance(bench, &self.plan.isolate)?,
             target: None,
             console_socket: self.request.console_socket.map(connect_console).transpose()?,
@@ -143,9 +144,13 @@ impl Work<'_> {
     fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
         let written = self.write_created(&made, record);
         if let Err(error) = written {
-            let _ = rustix::process::pidfd_send_signal(&made.pidfd, rustix::process::Signal::KILL);
-            parent::reap(&made.pidfd);
+            parent::end(&made.pidfd);
             return Err(error);
+        }
+        if let Some(working) = made.working {
+            working
+                .recorded()
+                .map_err(|error| system("let the container's process wait for its start", error))?;
         }
         Ok(Container { pid: made.pid, pidfd: made.pidfd })
     }

@@ -19,7 +19,7 @@ use crate::lifecycle::state::settled;
 use crate::observer::Observer;
 use crate::probe::probe;
 use crate::report::Narrator;
-use crate::steps::ParentBench;
+use crate::steps::{ParentBench, namespaces};
 
 /// What [`exec`] is asked for.
 #[derive(Debug, Clone)]
@@ -49,11 +49,10 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let cgroup = cgroup(&record)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
-    let plan = plan_exec(&process, &join, &facts, &options);
+    let plan = plan_exec(&process, &join, &facts, &options)?;
     let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
-    if let Some(path) = request.pid_file {
-        write_pid_file(path, made.pid)?;
-    }
+    let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
+    written.inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(made)
 }
 
@@ -102,7 +101,6 @@ fn make(
 ) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
-        (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
@@ -117,7 +115,6 @@ fn make(
         child: None,
         taken: Vec::new(),
     };
-    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let orders = ChildOrders {
         phases: vec![
             (Phase::Isolate, plan.isolate.as_slice()),
@@ -126,6 +123,7 @@ fn make(
         command: Some(&plan.command),
         watched: narrator.watched(),
         die_with_parent: joining.request.die_with_parent,
+        awaits_maps: false,
         entrance: membership.entrance.filter(|entrance| !entrance.is_empty()),
         target: Some(child_target),
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
@@ -148,6 +146,7 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
     let mut target = JoinTarget {
         inner: Kinds::default(),
         outer: Kinds::default(),
+        ids: own_user.then(|| first_ids(pid)).flatten(),
         groups_denied: false,
         v1_cgroup: false,
     };
@@ -167,6 +166,15 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
 
 fn belongs_to(namespace: &Namespace, user: &holm_namespaces::NamespaceId) -> bool {
     namespace.owner().and_then(|owner| owner.id()).is_ok_and(|owner| owner == *user)
+}
+
+/// The uid and gid of root in the user namespace of `pid`, where it is mapped; else the first that are.
+fn first_ids(pid: Pid) -> Option<(u32, u32)> {
+    let first = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_nonzero())).ok()?;
+        namespaces::first_mapped(&text)
+    };
+    Some((first("uid_map")?, first("gid_map")?))
 }
 
 fn setgroups_denied(pid: Pid) -> bool {

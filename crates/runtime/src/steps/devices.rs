@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use holm_mounts::Detached;
+use holm_mounts::{Detached, MountAttr, set_attributes};
 use holm_sys::Context;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 
@@ -15,7 +15,15 @@ pub(crate) fn bind(bench: &ChildBench, name: &str, number: (u32, u32)) -> StepRe
     let mount = host_device(name, number)?;
     let target =
         bench.root()?.strict()?.make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
-    Ok(mount.attach(target.as_fd())?)
+    mount.attach(target.as_fd())?;
+    close_inode(&mount)
+}
+
+/// What is read from and written to a device is not kept from it by a read-only mount; what is changed on its node is.
+/// It is the host's own node, so its mode, owner and times are the host's too.
+pub(crate) fn close_inode(mount: &Detached) -> StepResult {
+    let closed = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NOEXEC;
+    Ok(set_attributes(mount.as_fd(), closed, MountAttr::empty(), false)?)
 }
 
 /// A mount of the host's device node alone.

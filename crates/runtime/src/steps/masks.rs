@@ -1,6 +1,6 @@
 //! Paths that are hidden or made read-only.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use holm_mounts::{Detached, FsOption, MountAttr, is_directory, set_attributes};
@@ -36,10 +36,9 @@ impl Covers {
 fn empty_directory() -> Result<Detached, StepError> {
     let options =
         [FsOption::pair("mode", "0555"), FsOption::pair("nr_inodes", "1"), FsOption::pair("size", "0")];
-    let directory = Detached::filesystem("tmpfs", Some("masked"), &options)?;
+    // From its birth on: before Linux 5.12 the attributes of a mount that is in no tree cannot be changed.
     let closed = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
-    set_attributes(directory.as_fd(), closed, MountAttr::empty(), false)?;
-    Ok(directory)
+    Ok(Detached::filesystem_with("tmpfs", Some("masked"), &options, closed)?)
 }
 
 /// Covers `path`, so that it reads as empty.
@@ -47,7 +46,9 @@ pub(crate) fn mask(bench: &mut ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
     let cover =
         if is_directory(target.as_fd())? { bench.covers.directory()? } else { bench.covers.file()? };
-    Ok(copy_for(cover, path)?.attach(target.as_fd())?)
+    let cover = copy_for(cover, path)?;
+    cover.attach(target.as_fd())?;
+    devices::close_inode(&cover)
 }
 
 /// A copy of a mount that is attached to nothing can be taken only since Linux 6.15; before that the cover of the
@@ -73,17 +74,7 @@ pub(crate) fn readonly(bench: &ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
     let copy = Detached::copy_of(target.as_fd(), true)?;
     copy.attach(target.as_fd())?;
-    read_only(copy.as_fd())
-}
-
-fn read_only(mount: BorrowedFd<'_>) -> StepResult {
-    match set_attributes(mount, MountAttr::RDONLY, MountAttr::empty(), true) {
-        // Before Linux 5.12 the top mount alone can be changed.
-        Err(error) if error.errno() == Errno::NOSYS => {
-            Ok(set_attributes(mount, MountAttr::RDONLY, MountAttr::empty(), false)?)
-        }
-        result => Ok(result?),
-    }
+    Ok(set_attributes(copy.as_fd(), MountAttr::RDONLY, MountAttr::empty(), true)?)
 }
 
 /// What is at `path` in the root; `None` when there is nothing.

@@ -14,6 +14,7 @@ pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
 use holm_mounts::{Detached, Root, Scratch};
@@ -85,7 +86,7 @@ impl ChildBench {
     /// Carries out a step of the child.
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
-            Step::EnterCgroup => cgroup::enter(self),
+            Step::EnterCgroup => cgroup::enter(&mut self.entrance),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::TakeIds { ids } => namespaces::take_ids(*ids),
@@ -135,7 +136,7 @@ impl ChildBench {
             Step::SetRlimit { resource, limit } => privileges::set_rlimit(*resource, *limit),
             Step::NoNewPrivileges => privileges::no_new_privileges(),
             Step::DropBounding { keep } => privileges::drop_bounding(*keep),
-            Step::SetIds { uid, gid, groups } => privileges::set_ids(*uid, *gid, groups.as_deref()),
+            Step::SetIds { uid, gid, groups } => privileges::set_ids(self, *uid, *gid, groups.as_deref()),
             Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
@@ -147,6 +148,15 @@ impl ChildBench {
     /// What takes the writes to overlays.
     pub(crate) fn scratch(&mut self) -> Result<&mut Scratch, StepError> {
         self.scratch.as_mut().ok_or_else(|| StepError::new("there is no scratch space yet"))
+    }
+
+    /// The root that the process sees in the end: the one that is being made, or for an exec that of the mount namespace
+    /// that it has joined by now.
+    pub(crate) fn final_root(&self) -> Result<Root, StepError> {
+        match &self.root {
+            Some(root) => Ok(root.strict()?),
+            None => Ok(Root::open(Path::new("/"))?.strict()?),
+        }
     }
 
     /// The root that the mounts go into.

@@ -6,10 +6,10 @@ use holm_credentials as credentials;
 use holm_credentials::{CapabilitySet, Resource, Rlimit, Setgroups};
 use holm_plan::CapabilitySets;
 use holm_sys::{Context, Errno};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 
 use crate::error::StepError;
-use crate::steps::StepResult;
+use crate::steps::{ChildBench, StepResult};
 
 /// Keys of the caller do not go along. A kernel without keyrings, or a user at the quota, has none to give.
 pub(crate) fn new_keyring() -> StepResult {
@@ -37,9 +37,13 @@ pub(crate) fn drop_bounding(keep: CapabilitySet) -> StepResult {
 }
 
 /// The permitted capabilities stay over the change, for the step that sets them.
-pub(crate) fn set_ids(uid: u32, gid: u32, groups: Option<&[u32]>) -> StepResult {
+pub(crate) fn set_ids(bench: &ChildBench, uid: u32, gid: u32, groups: Option<&[u32]>) -> StepResult {
     credentials::keep_capabilities(true)?;
-    let groups = groups.map_or(Setgroups::Skip, Setgroups::Set);
+    let groups = match groups {
+        Some([]) if setgroups_denied(bench) => Setgroups::Skip,
+        Some(groups) => Setgroups::Set(groups),
+        None => Setgroups::Skip,
+    };
     credentials::set_ids(uid, gid, groups).map_err(|error| {
         let hint = (error.errno() == Errno::INVAL).then(|| {
             format!("uid {uid}, gid {gid} or one of the groups is not in the maps of the user namespace")
@@ -48,9 +52,21 @@ pub(crate) fn set_ids(uid: u32, gid: u32, groups: Option<&[u32]>) -> StepResult 
     })
 }
 
+/// Whether setgroups(2) is denied for good in the user namespace that this process is in by now, which may have been
+/// joined: there no groups can be set, and none can be dropped either.
+fn setgroups_denied(bench: &ChildBench) -> bool {
+    let Some(proc) = &bench.proc else { return false };
+    let mut text = [0; 8];
+    let file = rustix::fs::openat(proc, "self/setgroups", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let read = file.and_then(|file| rustix::io::read(&file, &mut text));
+    read.is_ok_and(|length| text.get(..length).is_some_and(|text| text.starts_with(b"deny")))
+}
+
 pub(crate) fn set_capabilities(sets: &CapabilitySets) -> StepResult {
     credentials::set_capabilities(sets.effective, sets.permitted, sets.inheritable)?;
     credentials::keep_capabilities(false)?;
+    // A change of ids makes a process what fs.suid_dumpable says (proc(5)), which may be open.
+    credentials::set_dumpable(false)?;
     Ok(credentials::set_ambient(sets.ambient)?)
 }
 

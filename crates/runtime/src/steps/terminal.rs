@@ -24,7 +24,7 @@ pub(crate) fn open(bench: &mut ChildBench, size: Option<(u16, u16)>, console: bo
     let socket = bench.console_socket.take();
     let socket =
         socket.ok_or_else(|| StepError::new("a terminal was asked for, but no --console-socket given"))?;
-    let root = bench.root()?.strict()?;
+    let root = bench.final_root()?;
     let master = root.open_at(Path::new(PTMX), OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
     let statfs = fs::fstatfs(&master).call(|| format!("fstatfs({PTMX:?})"))?;
     if u64::try_from(statfs.f_type).ok() != Some(DEVPTS_SUPER_MAGIC) {
