@@ -64,10 +64,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_in_one_line() {
         let error = told(&["holm", "exec"]);
-        assert_eq!(
-            error.what(),
-            "the following required arguments were not provided: <NAME> <COMMAND>..."
-        );
+        assert_eq!(error.what(), "the following required arguments were not provided: <NAME> <COMMAND>...");
         assert_eq!(error.hint(), Some("--help tells what there is"));
     }
 }
