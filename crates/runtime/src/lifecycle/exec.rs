@@ -57,7 +57,12 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 
 /// The record of a container that runs, and the process whose namespaces are joined.
 fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let missing = || holm_state::Error::NotFound { id: id.to_owned() };
+    let mut record = root.entry(id)?.read()?.ok_or_else(missing)?;
+    if record.status() == Status::Created {
+        // A start that is under way has the lock; its command may run before that is written down.
+        record = root.entry(id)?.lock()?.read()?.ok_or_else(missing)?;
+    }
     match (record.status(), record.member()) {
         (Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => {
