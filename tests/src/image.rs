@@ -10,6 +10,7 @@ use tar::{EntryType, Header};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// One entry of a layer.
@@ -71,6 +72,14 @@ impl Entry {
     pub fn link(kind: EntryType, name: &str, target: &str) -> Self {
         let mut entry = Self::new(kind, name, 0o777);
         entry.header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
+        entry
+    }
+
+    /// The node of a device.
+    pub fn device(kind: EntryType, name: &str, major: u32, minor: u32) -> Self {
+        let mut entry = Self::new(kind, name, 0o666);
+        entry.header.set_device_major(major).expect("it has the form of ustar");
+        entry.header.set_device_minor(minor).expect("it has the form of ustar");
         entry
     }
 
@@ -163,6 +172,13 @@ impl Image {
         self
     }
 
+    /// Adds a layer of bytes that are an archive already, or should be one.
+    #[must_use]
+    pub fn raw_layer(mut self, bytes: Vec<u8>) -> Self {
+        self.layers.push(bytes);
+        self
+    }
+
     /// Sets the configuration.
     #[must_use]
     pub fn config(mut self, config: Value) -> Self {
@@ -250,6 +266,21 @@ impl Layout {
         told["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
         told["platform"] = json!({"os": "linux", "architecture": image.architecture});
         self.manifests.push(told);
+        self.write_index();
+    }
+
+    /// Puts all that there is into an index of its own, which is tagged `latest` alone.
+    pub fn nest(&mut self) {
+        let inner = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": self.manifests});
+        let inner = inner.to_string().into_bytes();
+        self.blob(&inner);
+        let mut told = descriptor(INDEX, &inner);
+        told["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
+        self.manifests = vec![told];
+        self.write_index();
+    }
+
+    fn write_index(&self) {
         let index = json!({"schemaVersion": 2, "manifests": self.manifests});
         fs::write(self.path.join("index.json"), index.to_string()).expect("a file");
     }

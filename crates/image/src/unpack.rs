@@ -101,10 +101,13 @@ impl Store {
             }
         };
         thread::scope(|scope| {
-            for _ in 1..missing.len().min(cores) {
-                scope.spawn(work);
-            }
+            let others: Vec<_> = (1..missing.len().min(cores)).map(|_| scope.spawn(work)).collect();
             work();
+            // The end of a scope waits for what its threads do, and not until they are gone; whoever makes a process
+            // next must be alone.
+            for other in others {
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
         });
         let mut notes = Notes::default();
         for result in results.into_inner().unwrap_or_default().into_values() {

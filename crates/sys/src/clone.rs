@@ -128,10 +128,50 @@ fn last_error(request: &CloneRequest<'_>) -> Error {
 pub fn assert_single_threaded() -> Result<()> {
     // A directory has two links and one more for each directory in it: one per thread.
     match rustix::fs::stat("/proc/self/task") {
-        Ok(tasks) if tasks.st_nlink != 3 => {
-            let threads = tasks.st_nlink.saturating_sub(2);
-            Err(Error::new(format!("clone3() in a process of {threads} threads"), Errno::BUSY))
-        }
+        Ok(tasks) if tasks.st_nlink != 3 => match living_threads() {
+            0 | 1 => Ok(()),
+            threads => Err(Error::new(format!("clone3() in a process of {threads} threads"), Errno::BUSY)),
+        },
         _ => Ok(()),
+    }
+}
+
+/// The threads that still run code of this program. One that was joined is listed for a moment longer: pthread_join(3)
+/// comes back when the kernel clears its id, which is after the thread was marked as exiting.
+fn living_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    stats.filter(|stat| !is_exiting(stat)).count()
+}
+
+/// Whether the flags of a task, by its line of proc_pid_stat(5), have `PF_EXITING`.
+fn is_exiting(stat: &str) -> bool {
+    const PF_EXITING: u32 = 0x4;
+    // The name of the task, in parentheses, may have anything in it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let flags = fields.skip(6).find_map(|field| field.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_on_its_way_out_is_known_by_its_flags() {
+        let line = |flags: u32| format!("7 (a) b) S 1 7 7 0 -1 {flags} 9 0 0 0");
+        assert!(is_exiting(&line(0x0040_0144)));
+        assert!(!is_exiting(&line(0x0040_0140)));
+    }
+
+    #[test]
+    fn a_thread_that_was_joined_is_gone_or_exiting() {
+        for _ in 0..500 {
+            let id = std::thread::spawn(rustix::thread::gettid).join().unwrap();
+            let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", id.as_raw_nonzero()));
+            assert!(stat.as_ref().map_or(true, |stat| is_exiting(stat)), "{stat:?}");
+        }
+        let own = rustix::thread::gettid().as_raw_nonzero();
+        assert!(!is_exiting(&std::fs::read_to_string(format!("/proc/self/task/{own}/stat")).unwrap()));
     }
 }

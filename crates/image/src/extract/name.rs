@@ -20,7 +20,8 @@ pub(super) struct Name(Vec<u8>);
 impl Name {
     /// Checks a name as an archive writes it.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
-        if text.starts_with(b"/") {
+        // The root alone may be called by its absolute name, as umoci does: it leads nowhere else.
+        if text.starts_with(b"/") && text.iter().any(|byte| *byte != b'/') {
             return Err(Refusal::Outside("has an absolute name".into()));
         }
         if text.contains(&0) {
@@ -131,13 +132,14 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_are_refused() {
-        for text in [&b".."[..], b"../x", b"a/../b", b"a/..", b"/", b"/etc/passwd", b"//x"] {
+        for text in [&b".."[..], b"../x", b"a/../b", b"a/..", b"/etc/passwd", b"//x"] {
             assert!(matches!(Name::parse(text), Err(Refusal::Outside(_))), "{text:?}");
         }
         assert!(Name::parse(b"a\0b").is_err());
         assert!(Name::parse(&[b'x'; 256]).is_err());
         assert!(Name::parse(&b"d/".repeat(129)).is_err());
         assert!(Name::parse(b"...").is_ok());
+        assert_eq!(Name::parse(b"/").unwrap(), Name::parse(b"./").unwrap());
     }
 
     #[test]

@@ -29,8 +29,7 @@ impl<I: Input> Reader<I> {
         let mut pax = Pax::default();
         let (mut name, mut link) = (None, None);
         loop {
-            self.skip(self.left + self.padding, "a file")?;
-            (self.left, self.padding) = (0, 0);
+            self.end_file()?;
             let at = self.position;
             let Some(block) = self.header()? else { return Ok(None) };
             let header = Header(&block);
@@ -239,6 +238,18 @@ impl<I: Input> Reader<I> {
         self.input.consume(count);
         self.position += count as u64;
         self.left = self.left.saturating_sub(count as u64);
+    }
+
+    /// Passes over what has not been read of a file. An archive may end with its last byte: umoci and others, who
+    /// never close theirs, leave the rest of the block out.
+    fn end_file(&mut self) -> Result<()> {
+        self.skip(self.left, "a file")?;
+        let ended = self.padding > 0 && self.input.fill_buf().map_err(TarError::Io)?.is_empty();
+        if !ended {
+            self.skip(self.padding, "a file")?;
+        }
+        (self.left, self.padding) = (0, 0);
+        Ok(())
     }
 
     fn skip(&mut self, count: u64, what: &'static str) -> Result<()> {

@@ -1,0 +1,116 @@
+//! Ways out of a container of root that were open once.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use holm_tests::{Ground, Tree, own_runtime};
+
+#[test]
+fn the_program_that_enters_is_not_changed_through_proc() {
+    if !own_runtime("how the program enters the container") {
+        return;
+    }
+    let Some(ground) = Ground::root() else { return };
+    let program = ground.path("holm");
+    let facts = || {
+        let metadata = fs::metadata(&program).unwrap();
+        (metadata.mode(), metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.uid())
+    };
+    let before = facts();
+    let script = "for pid in 1 2 self; do exe=/proc/$pid/exe; chmod 4755 $exe; chown 1 $exe; touch $exe; \
+                  echo x >> $exe; done 2>&1; echo tried";
+    for options in [&[][..], &["--no-init"], &["--cap-add", "ALL"]] {
+        let root = ground.rootfs().to_str().unwrap();
+        let call = ground.run(["--rootfs", root].into_iter().chain(options.iter().copied()));
+        // Holm as the command, which is what the container's processes see in /proc.
+        call.words(["--", "/proc/self/exe", "init", "sh", "-c", script]).finish();
+        assert_eq!(facts(), before, "{options:?}");
+        assert!(ground.sh(options, script).finish().ok().ends_with("tried"));
+        assert_eq!(facts(), before, "{options:?}");
+    }
+}
+
+#[test]
+fn the_program_that_execs_into_a_container_is_not_changed() {
+    if !own_runtime("how the program enters the container") {
+        return;
+    }
+    let Some(ground) = Ground::root() else { return };
+    let before = fs::read(ground.path("holm")).unwrap();
+    let name = ground.name("trap");
+    let running = ground.sh(&["--name", &name], "ln -s /proc/self/exe /bin/trap; echo ready; cat").start();
+    assert_eq!(running.line(), "ready");
+    let script = "for exe in /proc/[0-9]*/exe; do chmod 4777 $exe; echo x >> $exe; done; echo tried";
+    ground.holm(["exec", &name, "/bin/trap", "init", "sh", "-c", script]).finish();
+    let tried = ground.holm(["exec", &name, "/bin/sh", "-c", script]).finish();
+    assert!(tried.out.contains("tried"), "{tried:?}");
+    running.finish().ok();
+    assert_eq!(fs::metadata(ground.path("holm")).unwrap().mode() & 0o7022, 0);
+    assert!(fs::read(ground.path("holm")).unwrap() == before, "the program was overwritten");
+}
+
+/// The number of some block device of this machine, and what it is opened through on the host.
+fn block_device() -> Option<u64> {
+    let devices = fs::read_dir("/sys/class/block").into_iter().flatten().flatten();
+    let number = devices.map(|entry| holm_tests::one_line(entry.path().join("dev"))).next();
+    let number = number.as_deref().and_then(|text| text.split_once(':'));
+    let number =
+        number.and_then(|(major, minor)| Some(rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?)));
+    holm_tests::needs(number.is_some(), "this machine has no block device");
+    number
+}
+
+#[test]
+fn a_node_of_a_disk_opens_nothing() {
+    let Some(ground) = Ground::root() else { return };
+    let Some(device) = block_device() else { return };
+    let shared = ground.new_directory("shared");
+    let volume = format!("{}:/data", shared.display());
+    let tmpfs = "/scratch:dev";
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let script = format!(
+        "for place in /dev /data /tmp /root /dev/shm /run; do \
+             mknod $place/disk b {major} {minor} && echo made $place; \
+             dd if=$place/disk of=/dev/null bs=1 count=1 2>&1 | grep -o 'ermission denied'; done; true"
+    );
+    let out = ground.sh(&["-v", &volume], &script).finish().ok();
+    let made = out.lines().filter(|line| line.starts_with("made")).count();
+    let denied = out.lines().filter(|line| *line == "ermission denied").count();
+    assert!(made >= 2 && denied == made, "{out}");
+    assert!(out.contains("made /dev\n") && out.contains("made /data\n"), "{out}");
+    assert!(fs::metadata(shared.join("disk")).unwrap().file_type().is_block_device());
+    // Where it was asked for, it is a device.
+    let script = format!("mknod /scratch/zero c 1 5 && dd if=/scratch/zero bs=1 count=1 2>/dev/null | wc -c");
+    assert_eq!(ground.sh(&["--tmpfs", tmpfs], &script).finish().ok(), "1");
+}
+
+#[test]
+fn the_host_s_node_keeps_its_mode_and_owner() {
+    let Some(ground) = Ground::root() else { return };
+    let facts = || {
+        let metadata = fs::metadata("/dev/full").unwrap();
+        (metadata.mode(), metadata.uid(), metadata.gid(), metadata.rdev())
+    };
+    let before = facts();
+    let script = "chmod 600 /dev/full; chown 1:1 /dev/full; echo tried";
+    assert_eq!(ground.sh(&[], script).finish().ok(), "tried");
+    assert_eq!(facts(), before);
+}
+
+#[test]
+fn a_hostile_command_cannot_reach_the_host_through_its_first_directory() {
+    Ground::each(|ground| {
+        let outside = ground.new_directory("outside");
+        ground.new_file("outside/victim", "kept");
+        let before = Tree::of(&outside);
+        let victim = outside.join("victim");
+        let path = victim.display();
+        let script = format!(
+            "for fd in /proc/self/fd/* /proc/1/cwd /proc/1/root /proc/2/cwd; do \
+                 echo x > $fd/../../../..{path}; echo x > $fd{path}; done 2>/dev/null; \
+             i=0; while [ $i -lt 40 ]; do cd ..; i=$((i+1)); done; echo x > ./{path} 2>/dev/null; echo tried"
+        );
+        assert!(ground.sh(&[], &script).finish().ok().ends_with("tried"));
+        assert_eq!(Tree::of(&outside), before);
+    });
+}
