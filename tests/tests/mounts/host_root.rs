@@ -4,28 +4,48 @@ use std::path::Path;
 
 use holm_tests::{Ground, Tree};
 
+/// What could be changed by a container: these files and all that is in these directories.
+fn host() -> (Vec<Option<Vec<u8>>>, Vec<Tree>) {
+    let files = ["/etc/passwd", "/etc/hostname", "/usr/bin/env"].map(|path| std::fs::read(path).ok());
+    let trees = ["/etc", "/usr/bin", "/opt", "/srv"].map(|path| Tree::of(Path::new(path)));
+    (files.into(), trees.into())
+}
+
 #[test]
 fn nothing_that_is_written_renamed_or_deleted_reaches_it() {
-    Ground::each(|ground| {
-        let before = ["/etc/passwd", "/etc/hostname", "/usr/bin/env"].map(|path| std::fs::read(path).ok());
-        let trees = ["/etc", "/usr/bin", "/opt", "/srv"].map(|path| Tree::of(Path::new(path)));
-        let name = ground.name("written");
-        // What belongs to ids that do not exist in the container stays as it is; all else is as on a machine of one's own.
-        let script = format!(
-            "echo x > /usr/bin/{name} && echo written; mkdir -p /opt/{name}/a/b && echo made; \
-             mv /usr/bin/{name} /srv/{name} && echo moved; rm /srv/{name} && echo gone; \
-             rm -f /usr/bin/env; test -e /usr/bin/env || echo deleted; \
-             mv /usr/bin/id /usr/bin/{name}-id && /usr/bin/{name}-id -u; rm -rf /usr/share/doc 2>/dev/null; \
-             touch /{name} && ls /{name}"
-        );
-        let out = ground.on_host(&[], &script).finish();
-        let expected = format!("written\nmade\nmoved\ngone\ndeleted\n0\n/{name}\n");
-        assert_eq!(out.out, expected, "{}", out.err);
-        assert_eq!(["/etc/passwd", "/etc/hostname", "/usr/bin/env"].map(|path| std::fs::read(path).ok()), before);
-        assert_eq!(["/etc", "/usr/bin", "/opt", "/srv"].map(|path| Tree::of(Path::new(path))), trees);
-        assert!(!Path::new(&format!("/{name}")).exists());
-        assert!(Path::new("/usr/share/doc").exists());
-    });
+    let Some(ground) = Ground::root() else { return };
+    let before = host();
+    let name = ground.name("written");
+    let script = format!(
+        "echo x > /usr/bin/{name} && echo written; mkdir -p /opt/{name}/a/b && echo made; \
+         mv /usr/bin/{name} /srv/{name} && echo moved; rm /srv/{name} && echo gone; \
+         rm -f /usr/bin/env; test -e /usr/bin/env || echo deleted; echo mine > /etc/passwd && cat /etc/passwd; \
+         mv /usr/bin/id /usr/bin/{name}-id && /usr/bin/{name}-id -u; rm -rf /usr/share/doc; \
+         touch /{name} && ls /{name}"
+    );
+    let run = ground.on_host(&[], &script).finish();
+    let expected = format!("written\nmade\nmoved\ngone\ndeleted\nmine\n0\n/{name}\n");
+    assert_eq!(run.out, expected, "{}", run.err);
+    assert!(host() == before, "the host's files are as they were");
+    assert!(!Path::new(&format!("/{name}")).exists());
+    assert!(Path::new("/usr/share/doc").exists());
+}
+
+#[test]
+fn nor_does_what_an_ordinary_user_changes() {
+    // Files of ids that do not exist in the container are as closed as they are outside: they belong to nobody there.
+    let ground = Ground::ordinary();
+    let before = host();
+    let name = ground.name("written");
+    let script = format!(
+        "mkdir -p /usr/{name}/a && echo x > /usr/{name}/a/b && mv /usr/{name}/a/b /usr/{name}/c && echo moved; \
+         rm -r /usr/{name} && echo gone; echo x > /{name} && echo top; \
+         echo mine > /etc/passwd; rm -f /usr/bin/env; test -x /usr/bin/env && echo there"
+    );
+    let run = ground.on_host(&[], &script).finish();
+    assert_eq!(run.out, "moved\ngone\ntop\nthere\n", "{}", run.err);
+    assert!(host() == before, "the host's files are as they were");
+    assert!(!Path::new(&format!("/{name}")).exists());
 }
 
 #[test]
@@ -66,7 +86,8 @@ fn mounts_below_it_come_along_read_only() {
     // As an ordinary user too, whose overlays cannot have mounts below them.
     let ordinary = Ground::ordinary();
     std::fs::set_permissions(place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let run = ordinary.on_host(&[], "cat /srv/file; echo x > /srv/new; echo x > /usr/new && echo new").finish();
+    let run =
+        ordinary.on_host(&[], "cat /srv/file; echo x > /srv/new; echo x > /usr/new && echo new").finish();
     assert_eq!(run.out, "from the mount\nnew\n");
     assert!(run.err.contains("Read-only"), "{}", run.err);
     drop(ordinary);
@@ -79,7 +100,8 @@ fn what_speaks_for_the_running_system_is_its_own() {
     Ground::each(|ground| {
         let out = ground.on_host(&[], "ls -A /run /tmp | tr -d '\\n'; stat -c %a /tmp").finish().ok();
         assert_eq!(out.trim_start_matches("/run:").trim_start_matches("/tmp:"), "1777", "{out}");
-        let out = ground.on_host(&["--name", &ground.name("called")], "cat /etc/hostname; hostname").finish().ok();
+        let out =
+            ground.on_host(&["--name", &ground.name("called")], "cat /etc/hostname; hostname").finish().ok();
         assert_eq!(out.lines().collect::<Vec<_>>(), [ground.name("called"), ground.name("called")]);
     });
 }

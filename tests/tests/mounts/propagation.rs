@@ -36,8 +36,9 @@ fn mount_disk(ground: &Ground, place: &Path) -> bool {
     let image = ground.path("disk.img");
     let tree = ground.new_directory("tree");
     std::fs::write(tree.join("on-the-disk"), "hello\n").unwrap();
-    let made = Command::new(mke2fs).args(["-q", "-t", "ext4", "-d"]).arg(&tree).arg(&image).arg("8M").status();
-    assert!(made.unwrap().success(), "mke2fs makes a file system");
+    let made =
+        Command::new(mke2fs).args(["-q", "-t", "ext4", "-d"]).arg(&tree).arg(&image).arg("8M").output();
+    assert!(made.unwrap().status.success(), "mke2fs makes a file system");
     let mounted = Command::new(mount).args(["-o", "loop"]).arg(&image).arg(place).output().unwrap();
     let told = String::from_utf8_lossy(&mounted.stderr).into_owned();
     needs(mounted.status.success(), &format!("a loop device cannot be mounted here: {told}"))
@@ -126,7 +127,8 @@ fn under_rshared_they_are_and_go_with_who_made_them() {
     let Some(mut ground) = Ground::root() else { return };
     let shared = Shared::new(&mut ground);
     let volume = shared.volume("rshared");
-    let script = "mount -t tmpfs inside /media/disk && echo x > /media/disk/x; echo ready; cat; umount /media/disk";
+    let script =
+        "mount -t tmpfs inside /media/disk && echo x > /media/disk/x; echo ready; cat; umount /media/disk";
     let inside = ground.sh(&["--cap-add", "SYS_ADMIN", "-v", &volume], script).start();
     assert_eq!(inside.line(), "ready");
     assert!(shared.0.join("disk/x").exists());
@@ -168,9 +170,8 @@ fn the_loop_device_is_free_again() {
         let image = ground.path("disk.img");
         let held = || {
             let devices = std::fs::read_dir("/sys/block").unwrap().flatten();
-            let mut backing = devices.filter_map(|device| {
-                std::fs::read_to_string(device.path().join("loop/backing_file")).ok()
-            });
+            let mut backing = devices
+                .filter_map(|device| std::fs::read_to_string(device.path().join("loop/backing_file")).ok());
             backing.any(|file| file.trim_end() == image.to_str().unwrap())
         };
         assert!(busy_wait(|| (!held()).then_some(())).is_some(), "the loop device is still there");

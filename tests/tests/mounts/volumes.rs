@@ -26,7 +26,8 @@ fn mountinfo(ground: &Ground, volume: &str) -> String {
 fn what_is_written_on_one_side_is_read_on_the_other() {
     Ground::each(|ground| {
         let source = shared(ground);
-        let out = ground.sh(&["-v", &volume(&source, "")], "cat /mnt/file; echo inside > /mnt/new").finish().ok();
+        let out =
+            ground.sh(&["-v", &volume(&source, "")], "cat /mnt/file; echo inside > /mnt/new").finish().ok();
         assert_eq!(out, "text");
         assert_eq!(std::fs::read_to_string(source.join("new")).unwrap(), "inside\n");
     });
@@ -37,7 +38,9 @@ fn a_read_only_one_is_not_written_to() {
     Ground::each(|ground| {
         let source = shared(ground);
         let before = Tree::of(&source);
-        let run = ground.sh(&["-v", &volume(&source, ":ro")], "cat /mnt/file; touch /mnt/new; rm /mnt/file").finish();
+        let run = ground
+            .sh(&["-v", &volume(&source, ":ro")], "cat /mnt/file; touch /mnt/new; rm /mnt/file")
+            .finish();
         assert_eq!(run.out, "text\n");
         assert_eq!(run.err.matches("Read-only").count(), 2, "{}", run.err);
         assert_eq!(Tree::of(&source), before);
@@ -87,7 +90,8 @@ fn nosuid_nodev_and_noexec_are_set() {
             assert!(options.split(',').any(|option| option == word), "{word} in {options}");
         }
         std::fs::write(source.join("run"), "#!/bin/sh\necho ran\n").unwrap();
-        std::fs::set_permissions(source.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(source.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
         assert_eq!(ground.sh(&["-v", &volume(&source, "")], "/mnt/run").finish().ok(), "ran");
         assert!(ground.sh(&["-v", &volume(&source, ":noexec")], "/mnt/run").finish().err.contains("denied"));
     });
@@ -99,8 +103,15 @@ fn propagation_is_what_is_said() {
     let source = shared(&ground);
     rustix::mount::mount_bind(&source, &source).unwrap();
     rustix::mount::mount_change(&source, rustix::mount::MountPropagationFlags::SHARED).unwrap();
-    for (word, expected) in [("", ""), ("private", ""), ("rprivate", ""), ("slave", "master"), ("rslave", "master"),
-        ("shared", "shared"), ("rshared", "shared")] {
+    for (word, expected) in [
+        ("", ""),
+        ("private", ""),
+        ("rprivate", ""),
+        ("slave", "master"),
+        ("rslave", "master"),
+        ("shared", "shared"),
+        ("rshared", "shared"),
+    ] {
         let option = if word.is_empty() { String::new() } else { format!(":{word}") };
         let line = mountinfo(&ground, &volume(&source, &option));
         let fields: Vec<&str> = line.split(' ').skip(6).take_while(|field| *field != "-").collect();
@@ -119,7 +130,8 @@ fn an_idmapped_one_has_the_container_s_ids() {
     let script = "stat -c '%u %g' /mnt/file; touch /mnt/new";
     let plain = ground.sh(&[&options[..], &["-v", &volume(&source, "")]].concat(), script).finish();
     assert_eq!(plain.out.trim(), "65534 65534", "ids that are not mapped are nobody's");
-    let idmap = ground.sh(&[&options[..], &["-v", &volume(&source, ":idmap")]].concat(), script).finish().ok();
+    let idmap =
+        ground.sh(&[&options[..], &["-v", &volume(&source, ":idmap")]].concat(), script).finish().ok();
     assert_eq!(idmap, "5 6");
     let made = std::fs::metadata(source.join("new")).unwrap();
     assert_eq!((made.uid(), made.gid()), (0, 0));
@@ -175,7 +187,9 @@ fn a_link_in_the_root_does_not_lead_out_of_it() {
 fn bad_ones_are_told() {
     let ground = Ground::ordinary();
     shared(&ground);
-    for bad in ["/only-one", "/a:relative", "/a:/b:nosuch", "/a:/b:ro,rw", ":/b", "/a:", "/a:/b:private,slave"] {
+    for bad in
+        ["/only-one", "/a:relative", "/a:/b:nosuch", "/a:/b:ro,rw", ":/b", "/a:", "/a:/b:private,slave"]
+    {
         ground.sh(&["-v", bad], "true").finish().fails(125).mentions("--volume");
     }
     ground.sh(&["-v", "/no/such/source:/mnt"], "true").finish().fails(125).mentions("/no/such/source");
