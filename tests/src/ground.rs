@@ -257,6 +257,9 @@ impl Ground {
         let mut call = self.holm(["run"]);
         if let Some(runtime) = runtime() {
             call = call.words(["--runtime", &runtime]);
+            if !crate::knows_time() && !words.contains(&"--time") {
+                call = call.words(["--time", "host"]);
+            }
         }
         if !words.contains(&"--name") {
             self.runs.set(self.runs.get() + 1);
