@@ -51,6 +51,7 @@ pub(crate) fn root() -> HostFacts {
         known: CapabilitySet::all(),
         kinds: Kind::ALL.into_iter().collect(),
         joined_own: Kinds::default(),
+        groups_denied: false,
         id_map_programs: false,
         cgroups: CgroupFacts { layout: unified(), writable: true },
     }
@@ -105,6 +106,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 kinds,
                 joined_own: Kinds::default(),
                 id_map_programs,
+                groups_denied: false,
                 cgroups: CgroupFacts { layout, writable },
             }
         },

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use holm_credentials::Capability;
+use holm_mounts::MountAttr;
 use holm_namespaces::Kind;
 use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, Step, Who, plan};
 use holm_spec::{NamespaceChoice, Spec};
@@ -35,6 +36,27 @@ fn made(plan: &Plan) -> BTreeMap<Kind, usize> {
         }
     }
     made
+}
+
+/// Without a user namespace, a node that somebody makes must not open a device of the host: no mount takes nodes unless
+/// the configuration has the word for it; terminals are nodes.
+fn nodes_do_nothing(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
+    if spec.linux.namespaces.contains_key(&Kind::User) {
+        return Ok(());
+    }
+    for (_, step) in making(plan) {
+        let change = match step {
+            Step::MountFilesystem { fstype, change, .. } if fstype != "devpts" => change,
+            Step::AttachMount { change, .. }
+            | Step::MountOverlay { change, .. }
+            | Step::MakeRoot { change, .. } => change,
+            _ => continue,
+        };
+        let closed = (change.set | change.set_recursive).contains(MountAttr::NODEV);
+        let asked = (change.clear | change.clear_recursive).contains(MountAttr::NODEV);
+        prop_assert!(closed || asked, "nodes would work: {step}");
+    }
+    Ok(())
 }
 
 fn chosen(spec: &Spec, wanted: impl Fn(&NamespaceChoice) -> bool) -> Vec<Kind> {
@@ -277,6 +299,12 @@ proptest! {
     fn what_is_made_outside_is_undone_in_reverse(config in any_config(), facts in any_host()) {
         let Some((_, plan)) = of(&config, &facts) else { return Ok(()) };
         all_that_is_made_is_undone(&plan)?;
+    }
+
+    #[test]
+    fn a_node_in_a_mount_opens_no_device(config in any_config(), facts in any_host()) {
+        let Some((spec, plan)) = of(&config, &facts) else { return Ok(()) };
+        nodes_do_nothing(&plan, &spec)?;
     }
 
     #[test]
