@@ -97,7 +97,7 @@ impl Ground {
             ground.isolate();
         }
         ground.settle_caller();
-        ground.before = Some(Leftovers::find(&ground));
+        ground.before = Some(Leftovers::before(&ground));
         ground
     }
 
@@ -144,7 +144,7 @@ impl Ground {
         std::fs::write(&file, text).expect("a file");
         if std::fs::read_to_string(place).unwrap_or_default() != text {
             self.bind(&file, Path::new(place));
-            self.before = self.before.take().map(|_| Leftovers::find(self));
+            self.before = self.before.take().map(|_| Leftovers::before(self));
         }
     }
 
@@ -154,7 +154,7 @@ impl Ground {
             let store = self.path("var-lib");
             std::fs::create_dir(&store).expect("a directory");
             self.bind(&store, Path::new("/var/lib"));
-            self.before = Some(Leftovers::find(&self));
+            self.before = Some(Leftovers::before(&self));
         }
         self
     }
@@ -257,6 +257,9 @@ impl Ground {
         let mut call = self.holm(["run"]);
         if let Some(runtime) = runtime() {
             call = call.words(["--runtime", &runtime]);
+            if !crate::knows_time() && !words.contains(&"--time") {
+                call = call.words(["--time", "host"]);
+            }
         }
         if !words.contains(&"--name") {
             self.runs.set(self.runs.get() + 1);
@@ -315,7 +318,7 @@ impl Ground {
 
     /// Takes the mounts of this moment for those that may be there at the end.
     pub fn accept_mounts(&mut self) {
-        self.before = Some(Leftovers::find(self));
+        self.before = Some(Leftovers::before(self));
     }
 }
 

@@ -25,22 +25,34 @@ pub(crate) struct Leftovers {
 }
 
 impl Leftovers {
-    pub(crate) fn find(ground: &Ground) -> Self {
-        let null = fs::metadata("/dev/null").expect("there is a /dev/null");
+    /// What a test begins with: nothing has its mark yet but mounts.
+    pub(crate) fn before(ground: &Ground) -> Self {
+        let nothing = BTreeSet::new;
+        Self {
+            mounts: mounts(ground),
+            cgroups: nothing(),
+            processes: BTreeSet::new(),
+            states: nothing(),
+            unpacking: nothing(),
+            null: null(),
+        }
+    }
+
+    fn now(ground: &Ground) -> Self {
         Self {
             mounts: mounts(ground),
             cgroups: cgroups(ground.mark()),
             processes: processes(ground.mark()),
             states: states(&ground.states()),
             unpacking: files_of(&ground.store().join("tmp")),
-            null: (null.mode(), null.rdev()),
+            null: null(),
         }
     }
 
     /// Processes that were killed may take a moment to be gone, and nobody but their parent is told.
     pub(crate) fn assert_same(&self, ground: &Ground) {
-        if busy_wait(|| (Self::find(ground) == *self).then_some(())).is_none() {
-            let (now, before) = (Self::find(ground).all(), self.all());
+        if busy_wait(|| (Self::now(ground) == *self).then_some(())).is_none() {
+            let (now, before) = (Self::now(ground).all(), self.all());
             let (left, gone) = (now.difference(&before), before.difference(&now));
             panic!("left behind: {:#?}, gone: {:#?}", left.collect::<Vec<_>>(), gone.collect::<Vec<_>>());
         }
@@ -92,16 +104,23 @@ fn cgroups(mark: &str) -> BTreeSet<PathBuf> {
 
 fn processes(mark: &str) -> BTreeSet<String> {
     let own = std::process::id().to_string();
+    let host = fs::read_link("/proc/self/ns/mnt").ok();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let marked = |pid: &String, file: &str| {
+        let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&text).contains(mark)
+    };
+    // Mounts are many: they are read only of who has others than the host.
+    let inside = |pid: &String| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok() != host;
     pids.filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()) && *pid != own)
-        .filter(|pid| {
-            ["mountinfo", "cmdline"].iter().any(|file| {
-                let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-                String::from_utf8_lossy(&text).contains(mark)
-            })
-        })
+        .filter(|pid| marked(pid, "cmdline") || inside(pid) && marked(pid, "mountinfo"))
         .collect()
+}
+
+fn null() -> (u32, u64) {
+    let null = fs::metadata("/dev/null").expect("there is a /dev/null");
+    (null.mode(), null.rdev())
 }
 
 fn states(root: &Path) -> BTreeSet<PathBuf> {

@@ -46,6 +46,11 @@ pub fn runtime() -> Option<String> {
     std::env::var("RUNTIME").ok().filter(|runtime| !runtime.is_empty())
 }
 
+/// Whether the runtime makes time namespaces: runc does not before 1.2.
+pub fn knows_time() -> bool {
+    !runtime().is_some_and(|runtime| runtime.ends_with("runc"))
+}
+
 /// Whether the tests are run with Holm's own runtime; says that the calling test is skipped when they are not.
 pub fn own_runtime(what: &str) -> bool {
     if let Some(other) = runtime() {
