@@ -75,7 +75,7 @@ pub(crate) fn prepare(
         path,
         command,
         terminal,
-        interactive: options.streams.interactive.unwrap_or(options.streams.terminal.is_none()),
+        interactive: options.streams.pass_input(),
         stop_signal: stop_signal(options, &findings.root)?,
     })
 }
