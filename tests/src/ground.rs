@@ -298,6 +298,14 @@ impl Ground {
         pid.unwrap_or_else(|| panic!("{name} is not in {containers:?}")).try_into().unwrap()
     }
 
+    /// A process of a container whose namespaces its user may look at: Holm's init is closed to others, its command not.
+    pub fn member_of(&self, name: &str) -> i32 {
+        let pid = self.pid_of(name);
+        let children =
+            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().next().map_or(pid, |child| child.parse().unwrap())
+    }
+
     /// That nothing is there that was not there before the test; with waiting for what is just ending.
     pub fn assert_clean(&self) {
         if let Some(before) = &self.before {

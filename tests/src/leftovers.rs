@@ -40,9 +40,24 @@ impl Leftovers {
     /// Processes that were killed may take a moment to be gone, and nobody but their parent is told.
     pub(crate) fn assert_same(&self, ground: &Ground) {
         if busy_wait(|| (Self::find(ground) == *self).then_some(())).is_none() {
-            let now = Self::find(ground);
-            assert_eq!(now, *self, "left: what is there after the test; right: what was there before it");
+            let (now, before) = (Self::find(ground).all(), self.all());
+            let (left, gone) = (now.difference(&before), before.difference(&now));
+            panic!("left behind: {:#?}, gone: {:#?}", left.collect::<Vec<_>>(), gone.collect::<Vec<_>>());
         }
+    }
+
+    /// As lines.
+    fn all(&self) -> BTreeSet<String> {
+        let paths = [("cgroup", &self.cgroups), ("state", &self.states), ("layer", &self.unpacking)];
+        let paths =
+            paths.iter().flat_map(|(kind, set)| set.iter().map(move |path| format!("{kind} {path:?}")));
+        let mounts = self.mounts.iter().map(|mount| format!("mount {mount}"));
+        let processes = self.processes.iter().map(|pid| {
+            let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            format!("process {pid} {command:?}")
+        });
+        let null = std::iter::once(format!("/dev/null {:?}", self.null));
+        paths.chain(mounts).chain(processes).chain(null).collect()
     }
 }
 

@@ -135,10 +135,7 @@ impl Drop for Running {
 }
 
 fn ends_within(child: &Child, patience: Duration) -> bool {
-    let pidfd = match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
-        Ok(pidfd) => pidfd,
-        Err(_) => return true,
-    };
+    let Ok(pidfd) = pidfd_open(Pid::from_child(child), PidfdFlags::empty()) else { return true };
     let patience = Timespec::try_from(patience).unwrap();
     poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience)) != Ok(0)
 }

@@ -11,12 +11,15 @@ use holm_sys::{CloneFlags, CloneRequest, Forked, clone3, exit_now};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 fn main() {
-    let Some(layout) = layout() else { return };
+    holm_testing::run(&[("a_child_is_born_in_its_group", CloneFlags::empty(), a_child_is_born_in_its_group)]);
+}
+
+fn a_child_is_born_in_its_group() {
+    let Some(layout) = layout() else { holm_testing::skip("there are no groups to be had") };
     let group = Group::new(&layout, "born");
     born(&group.0, &path("born").to_string());
     group.0.delete(LONG).unwrap();
     assert_nothing_left(&layout, "born");
-    println!("a child is born in its group: ok");
 }
 
 fn born(group: &Cgroup, path: &str) {

@@ -9,10 +9,11 @@ use holm_spec::annotations;
 use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, chmod};
 
-use crate::config::{self, Blueprint, GivenFile, Identity, Namespaces, PreparedRoot};
+use crate::config::{self, Blueprint, Choice, GivenFile, Identity, Namespaces, PreparedRoot};
 use crate::container::Held;
 use crate::files::{self, Names};
-use crate::foreground::window_size;
+use crate::foreground::{Signals, window_size};
+use crate::launcher::Launcher;
 use crate::options::{HostName, RunOptions, RuntimeChoice, SignalNumber};
 use crate::userns::{self, IdFacts, UserNamespace};
 use crate::{Because, Engine, Error, Listener, Result, identity, idfacts, launcher, rootfs};
@@ -44,22 +45,34 @@ struct Findings {
     files: Vec<GivenFile>,
 }
 
+/// What a bundle is made for.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    /// The containers that it will be one of.
+    pub(crate) engine: &'a Engine,
+    /// What was asked for.
+    pub(crate) options: &'a RunOptions,
+    /// The directory that is held for the container.
+    pub(crate) held: &'a Held,
+    /// Who will make it.
+    pub(crate) launcher: &'a Launcher<'a>,
+    /// The signals, one of which may say that it is not wanted any more.
+    pub(crate) signals: &'a Signals,
+}
+
 /// Makes the bundle in the directory that is held for the container.
 ///
 /// # Errors
 ///
-/// When something that was asked for is not there or not allowed.
-pub(crate) fn prepare(
-    engine: &Engine,
-    options: &RunOptions,
-    held: &Held,
-    listener: &mut dyn Listener,
-) -> Result<Bundle> {
+/// When something that was asked for is not there or not allowed, or a signal came.
+pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<Bundle> {
+    let Order { engine, options, held, .. } = order;
     let path = held.bundle();
-    std::fs::create_dir_all(path.join("rootfs"))
+    std::fs::create_dir_all(held.mount_point())
         .because(|| format!("cannot make the bundle {}", path.display()))?;
-    let findings = find_out(engine, options, held, listener)?;
-    let mut blueprint = blueprint(engine, options, held, &findings);
+    let findings = find_out(order, listener)?;
+    order.signals.check()?;
+    let mut blueprint = blueprint(order, &findings);
     let command = config::command(&blueprint)?;
     let terminal = wants_terminal(options, engine.caller.on_terminal, &command);
     blueprint.terminal = terminal.then(|| window_size().map_or((0, 0), |size| (size.ws_row, size.ws_col)));
@@ -97,12 +110,8 @@ fn open_way_to(bundle: &Path) -> Result<()> {
     Ok(())
 }
 
-fn find_out(
-    engine: &Engine,
-    options: &RunOptions,
-    held: &Held,
-    listener: &mut dyn Listener,
-) -> Result<Findings> {
+fn find_out(order: Order<'_>, listener: &mut dyn Listener) -> Result<Findings> {
+    let Order { engine, options, held, .. } = order;
     let caller = &engine.caller;
     let facts = || idfacts::probe(caller);
     let needed = userns::needs_ranges(&options.namespaces, caller.uid);
@@ -117,13 +126,14 @@ fn find_out(
         UserNamespace::New(maps) if said => Some(maps),
         UserNamespace::New(_) | UserNamespace::Host | UserNamespace::Join(_) => None,
     };
-    let mount_point = held.bundle().join("rootfs");
+    let mount_point = held.mount_point();
     let request = rootfs::Request {
         source: &options.target.root,
         mount_point: &mount_point,
         size: options.mounts.size,
         caller,
         maps,
+        signals: order.signals,
     };
     let root = rootfs::prepare(&request, &facts, listener)?;
     let identity = identity::find(options.process.user.as_ref(), &root, &namespace, caller)?;
@@ -134,12 +144,8 @@ fn find_out(
     Ok(Findings { namespace, namespaces, root, identity, files })
 }
 
-fn blueprint<'a>(
-    engine: &'a Engine,
-    options: &'a RunOptions,
-    held: &'a Held,
-    findings: &'a Findings,
-) -> Blueprint<'a> {
+fn blueprint<'a>(order: Order<'a>, findings: &'a Findings) -> Blueprint<'a> {
+    let Order { engine, options, held, .. } = order;
     Blueprint {
         name: held.name(),
         options,
@@ -149,6 +155,7 @@ fn blueprint<'a>(
         namespaces: &findings.namespaces,
         identity: &findings.identity,
         files: &findings.files,
+        time_namespaces: findings.namespaces.time == Choice::Host || order.launcher.makes_time_namespaces(),
         terminal: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Capability;
@@ -16,6 +17,10 @@ pub struct Caller {
     pub uid: u32,
     /// Its effective gid.
     pub gid: u32,
+    /// It is in the first user namespace, where uid 0 is the machine's root.
+    pub initial: bool,
+    /// The gids that exist in its user namespace.
+    pub gids: Vec<Range<u64>>,
     /// Its working directory.
     pub cwd: PathBuf,
     /// Its environment, as far as it is text.
@@ -45,6 +50,12 @@ impl Caller {
         Ok(Self {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
+            initial: holm_namespaces::own_user_namespace_is_initial()
+                .because(|| "cannot find out the user namespace of this process")?,
+            gids: ids_of(
+                &std::fs::read_to_string("/proc/self/gid_map")
+                    .because(|| "cannot read the map of the own gids")?,
+            ),
             cwd: std::env::current_dir().because(|| "cannot find the working directory")?,
             environment: std::env::vars_os().filter_map(text).collect(),
             bounding,
@@ -59,10 +70,36 @@ impl Caller {
         self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether it has a gid to give.
+    pub fn has_gid(&self, gid: u32) -> bool {
+        self.gids.iter().any(|ids| ids.contains(&u64::from(gid)))
+    }
+
+    /// Whether there is but one id in its user namespace.
+    pub fn has_single_id(&self) -> bool {
+        self.gids.iter().map(|ids| ids.end - ids.start).sum::<u64>() == 1
+    }
+
+    /// Whether it is the machine's root, and not that of some user namespace.
+    pub fn is_machine_root(&self) -> bool {
+        self.is_root() && self.initial
+    }
+
     /// Whether it is root.
     pub fn is_root(&self) -> bool {
         self.uid == 0
     }
+}
+
+/// The ids inside of a map of the kernel's, whose lines are `INSIDE OUTSIDE SIZE` (user_namespaces(7)).
+fn ids_of(map: &str) -> Vec<Range<u64>> {
+    let ids = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let first: u64 = fields.next()?.parse().ok()?;
+        let size: u64 = fields.nth(1)?.parse().ok()?;
+        Some(first..first.saturating_add(size))
+    };
+    map.lines().filter_map(ids).collect()
 }
 
 /// The bounding set, and all that the kernel knows.
@@ -97,6 +134,8 @@ pub(crate) mod tests {
         Caller {
             uid,
             gid: uid,
+            initial: true,
+            gids: ids_of("0 0 4294967295"),
             cwd: "/work/here".into(),
             environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             bounding: all.clone(),
@@ -104,6 +143,17 @@ pub(crate) mod tests {
             on_terminal: false,
             has_mqueue: true,
         }
+    }
+
+    #[test]
+    fn the_ids_of_a_user_namespace_are_known() {
+        let mut nested = caller(0);
+        assert!(nested.is_machine_root() && nested.has_gid(5) && !nested.has_single_id());
+        (nested.initial, nested.gids) = (false, ids_of("         0       1000          1\n"));
+        assert!(!nested.is_machine_root() && nested.has_single_id());
+        assert!(nested.has_gid(0) && !nested.has_gid(5));
+        nested.gids = ids_of("0 1000 1\n1 200000 65536\n");
+        assert!(nested.has_gid(65536) && !nested.has_gid(65537) && !nested.has_single_id());
     }
 
     #[test]

@@ -7,12 +7,23 @@ use crate::caller::Caller;
 use crate::container::{Containers, abandoned};
 use crate::launcher::Launcher;
 use crate::options::ContainerName;
-use crate::{Error, Result};
+use crate::{Because, Error, Result};
 
 /// Who hears of what is done.
 pub trait Listener: Observer {
     /// Something that the user should know, though nothing failed.
     fn note(&mut self, text: &str);
+}
+
+/// Opens the run directory of this user, and makes it when it is missing.
+///
+/// # Errors
+///
+/// When it cannot be made, or is open to others.
+pub fn run_directory() -> Result<Root> {
+    let initial = holm_namespaces::own_user_namespace_is_initial()
+        .because(|| "cannot find out the user namespace of this process")?;
+    Ok(Root::open_default(initial)?)
 }
 
 /// The containers of one user.
@@ -30,9 +41,10 @@ impl Engine {
     ///
     /// When the run directory cannot be made, or is open to others.
     pub fn open() -> Result<Self> {
-        let root = Root::open_default()?;
+        let caller = Caller::probe()?;
+        let root = run_directory()?;
         let containers = Containers::open(root.path())?;
-        let engine = Self { root, containers, caller: Caller::probe()? };
+        let engine = Self { root, containers, caller };
         engine.sweep();
         Ok(engine)
     }
@@ -48,7 +60,7 @@ impl Engine {
         }
     }
 
-    /// A process of a container that runs: not its init, which nobody may look into.
+    /// A process of a container that runs, by which its namespaces and its root can be found.
     ///
     /// # Errors
     ///
@@ -56,8 +68,7 @@ impl Engine {
     pub(crate) fn pid_of(&self, name: &ContainerName) -> Result<u32> {
         let seen = self.containers.find(name)?;
         let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
-        let pid = launcher.member(name.as_str());
-        match pid.map(u32::try_from) {
+        match launcher.member(name.as_str()).map(u32::try_from) {
             Some(Ok(pid @ 1..)) => Ok(pid),
             _ => Err(Error::new(format!("the container {name} does not run"))),
         }

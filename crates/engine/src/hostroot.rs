@@ -60,7 +60,7 @@ pub(crate) fn prepare(path: PathBuf, size: Option<Size>, caller: &Caller) -> Res
         links: Vec::new(),
         size: size.map(|size| size.to_string()),
     };
-    if caller.is_root() {
+    if caller.is_machine_root() {
         overlay.lower.push(PathBuf::from("/"));
     } else {
         let mount_points = entries.iter().map(|entry| entry.mount_point.as_path());

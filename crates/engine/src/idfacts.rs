@@ -4,7 +4,7 @@ use holm_namespaces::idmap::IdMapper;
 use holm_namespaces::idmap::subid::{Range, ranges};
 
 use crate::caller::Caller;
-use crate::userns::IdFacts;
+use crate::userns::{IdFacts, first_unclaimed};
 
 /// The owner of ids for the containers of root, beside root itself; Podman has it too.
 const CONTAINERS: &str = "containers";
@@ -13,14 +13,16 @@ const CONTAINERS: &str = "containers";
 pub(crate) fn probe(caller: &Caller) -> IdFacts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let name = name_of(&read("/etc/passwd"), caller.uid).unwrap_or_else(|| caller.uid.to_string());
-    let of_file = |path: &str| {
-        let text = read(path);
-        let own = ranges(&text, &name, caller.uid);
-        let fallback = || if caller.is_root() { ranges(&text, CONTAINERS, caller.uid) } else { Vec::new() };
+    let of_file = |text: &str| {
+        let own = ranges(text, &name, caller.uid);
+        let fallback = || if caller.is_root() { ranges(text, CONTAINERS, caller.uid) } else { Vec::new() };
         if own.is_empty() { fallback() } else { own }
     };
-    let (subuids, subgids): (Vec<Range>, Vec<Range>) = (of_file("/etc/subuid"), of_file("/etc/subgid"));
-    IdFacts { uid: caller.uid, gid: caller.gid, subuids, subgids, programs: IdMapper::find().is_some(), name }
+    let (uids, gids) = (read("/etc/subuid"), read("/etc/subgid"));
+    let (subuids, subgids): (Vec<Range>, Vec<Range>) = (of_file(&uids), of_file(&gids));
+    let unclaimed = first_unclaimed(&[&uids, &gids]);
+    let programs = IdMapper::find().is_some();
+    IdFacts { uid: caller.uid, gid: caller.gid, subuids, subgids, programs, unclaimed, name }
 }
 
 /// The facts that are known without reading anything.

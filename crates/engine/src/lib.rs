@@ -34,7 +34,7 @@ mod unpack;
 pub mod userns;
 
 pub use caller::Caller;
-pub use engine::{Engine, Listener};
+pub use engine::{Engine, Listener, run_directory};
 pub(crate) use error::Because;
 pub use error::{Error, Result, STATUS_FAILED, refused_option};
 pub use oci::{exec_process, run_bundle};

@@ -2,19 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use holm_image::{Image, Platform, Reference, Store, UnpackOptions};
+use holm_image::{Image, Platform, Reference, Store};
 
 use holm_spec::OverlayRoot;
+use holm_sys::Context;
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::caller::Caller;
 use crate::config::{ImageSettings, PreparedRoot, RootKind};
+use crate::foreground::Signals;
 use crate::identity::from_image;
 use crate::options::{RootSource, Size};
 use crate::userns::{IdFacts, IdMaps};
-use crate::{Because, Error, Listener, Result, hostroot, unpack};
+use crate::{Error, Listener, Result, STATUS_FAILED, hostroot, unpack};
+
+/// Says where unpacked layers are kept.
+const STORE_VARIABLE: &str = "HOLM_STORE";
+/// Where the machine's root keeps unpacked layers.
+const STORE_OF_ROOT: &str = "/var/lib/holm";
 
 /// What a root is made from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// Where it comes from.
     pub(crate) source: &'a RootSource,
@@ -26,6 +35,8 @@ pub(crate) struct Request<'a> {
     pub(crate) caller: &'a Caller,
     /// The maps that were said; none for those that the caller has anyway.
     pub(crate) maps: Option<&'a IdMaps>,
+    /// The signals, which end the unpacking of an image.
+    pub(crate) signals: &'a Signals,
 }
 
 /// Makes it ready.
@@ -47,7 +58,11 @@ pub(crate) fn prepare(
 
 fn directory(path: &Path) -> Result<PreparedRoot> {
     let failed = || format!("cannot use {} as a root", path.display());
-    let path = std::fs::canonicalize(path).because(failed)?;
+    let path = std::fs::canonicalize(path).call(|| format!("realpath({path:?})")).map_err(|error| {
+        let hint = (error.errno() == holm_sys::Errno::NOENT)
+            .then(|| "give the directory that a root file system is unpacked in".to_owned());
+        Error::new(failed()).with_cause(error).with_some_hint(hint)
+    })?;
     if !path.is_dir() {
         return Err(Error::new(failed()).with_cause("it is not a directory").with_hint(
             "give the directory that a root file system is unpacked in; an image: holm run oci:DIR or docker-archive:FILE",
@@ -71,20 +86,23 @@ fn image(
     let failed = |error: &holm_image::Error| from_image(&format!("use the image {text}"), error);
     let mut reference: Reference = text.parse().map_err(|error| failed(&error))?;
     reference.path = request.caller.cwd.join(&reference.path);
+    // Before the store is opened, which makes it: an image that is not there leaves nothing behind.
+    let image = holm_image::resolve(&reference, &Platform::host()).map_err(|error| failed(&error))?;
     let store =
         Store::open(&store_directory(request.caller, request.maps)?).map_err(|error| failed(&error))?;
-    let image = store.resolve(&reference, &Platform::host()).map_err(|error| failed(&error))?;
-    let unpacked = if request.caller.is_root() {
-        let unpacked = store.unpack(&image, &UnpackOptions::default()).map_err(|error| failed(&error))?;
-        unpack::Layers { layers: unpacked.layers, notes: unpacked.notes }
-    } else {
-        let maps = match request.maps {
-            Some(maps) => maps.clone(),
-            None => crate::userns::of_ordinary_user(&facts())?.0,
-        };
-        unpack::in_user_namespace(&store, &image, &maps, request.caller)
-            .map_err(|error| named(&error, text))?
+    let maps = match request.maps {
+        _ if request.caller.is_root() => None,
+        Some(maps) => Some(maps.clone()),
+        None => Some(crate::userns::of_ordinary_user(&facts())?.0),
     };
+    let work = unpack::Work {
+        store: &store,
+        image: &image,
+        maps: maps.as_ref(),
+        caller: request.caller,
+        signals: request.signals,
+    };
+    let unpacked = work.carry_out().map_err(|error| named(error, text))?;
     let overlay = OverlayRoot {
         lower: unpacked.layers.into_iter().rev().collect(),
         parts: Vec::new(),
@@ -101,7 +119,10 @@ fn image(
     })
 }
 
-fn named(error: &Error, image: &str) -> Error {
+fn named(error: Error, image: &str) -> Error {
+    if error.status() != STATUS_FAILED {
+        return error;
+    }
     let cause = error.to_string();
     let told = Error::new(format!("cannot use the image {image}")).with_cause(cause);
     match error.hint() {
@@ -123,19 +144,38 @@ fn settings(image: Image) -> ImageSettings {
     }
 }
 
-/// Where unpacked layers are kept. Layers that were unpacked with other maps have other owners, and are kept apart.
+/// Whether the root of a user namespace can have the directory `path`.
+fn can_make(path: &Path) -> bool {
+    let there = path.ancestors().find(|path| path.exists());
+    there.is_some_and(|path| path.is_dir() && accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok())
+}
+
+/// Where unpacked layers are kept. The root of a user namespace keeps them as an ordinary user where the machine's
+/// directories are not its own. Layers that were unpacked with other maps have other owners, and are kept apart.
 fn store_directory(caller: &Caller, maps: Option<&IdMaps>) -> Result<PathBuf> {
-    if caller.is_root() {
-        return Ok(PathBuf::from("/var/lib/holm"));
+    let said = caller.variable(STORE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let apart = |store: PathBuf| match maps.filter(|_| !caller.is_root()) {
+        Some(maps) => store.join(format!("maps-{:08x}", maps.fingerprint())),
+        None => store,
+    };
+    if let Some(said) = said {
+        if !said.is_absolute() {
+            return Err(Error::new(format!("{STORE_VARIABLE}={} cannot be taken as it is", said.display()))
+                .with_cause("it is not an absolute path"));
+        }
+        return Ok(apart(said));
+    }
+    if caller.is_machine_root() || caller.is_root() && can_make(Path::new(STORE_OF_ROOT)) {
+        return Ok(PathBuf::from(STORE_OF_ROOT));
     }
     let absolute = |name: &str| caller.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
     let data = data.ok_or_else(|| {
         Error::new("cannot find a place for unpacked images")
             .with_cause("neither XDG_DATA_HOME nor HOME is the path of a directory")
+            .with_hint(format!("say a directory with {STORE_VARIABLE}"))
     })?;
-    let store = data.join("holm");
-    Ok(maps.map_or(store.clone(), |maps| store.join(format!("maps-{:08x}", maps.fingerprint()))))
+    Ok(apart(data.join("holm")))
 }
 
 #[cfg(test)]
@@ -150,8 +190,23 @@ mod tests {
         assert_eq!(store_directory(&user, None).unwrap(), PathBuf::from("/home/caller/.local/share/holm"));
         user.environment.push(("XDG_DATA_HOME".into(), "/data".into()));
         assert_eq!(store_directory(&user, None).unwrap(), PathBuf::from("/data/holm"));
+        user.environment.push(("HOLM_STORE".into(), "/disk/layers".into()));
+        assert_eq!(store_directory(&user, None).unwrap(), PathBuf::from("/disk/layers"));
+        let root = Caller { uid: 0, ..user.clone() };
+        assert_eq!(store_directory(&root, None).unwrap(), PathBuf::from("/disk/layers"));
+        user.environment.clear();
+        user.environment.push(("HOLM_STORE".into(), "layers".into()));
+        assert!(store_directory(&user, None).is_err());
         user.environment.clear();
         assert!(store_directory(&user, None).is_err());
+    }
+
+    #[test]
+    fn a_directory_can_be_made_where_the_one_above_is_writable() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(can_make(&directory.path().join("lib/holm")));
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        assert!(!can_make(&directory.path().join("file/holm")));
     }
 
     #[test]
@@ -164,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_root_that_is_no_directory_is_refused() {
-        assert!(directory(Path::new("/nowhere/at/all")).unwrap_err().cause().is_some());
+        assert!(directory(Path::new("/nowhere/at/all")).unwrap_err().cause().unwrap().contains("ENOENT"));
         assert!(directory(Path::new("/etc/passwd")).unwrap_err().hint().is_some());
     }
 }

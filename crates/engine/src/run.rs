@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
 
-use crate::bundle::{self, Bundle};
+use crate::bundle::{self, Bundle, Order};
 use crate::caller::Caller;
 use crate::container::{Held, Record};
 use crate::foreground::{ConsoleSocket, Session, Signals, attend};
-use crate::launcher::{Launch, Launcher};
+use crate::launcher::{self, Launch, Launcher};
 use crate::options::{RootSource, RunOptions, RuntimeChoice, registry_hint};
 use crate::{Because, Engine, Error, Listener, Result};
 
@@ -30,12 +30,18 @@ impl Engine {
             RuntimeChoice::Own => None,
             RuntimeChoice::Other(path) => Some(find_runtime(path, &self.caller)?),
         };
+        // From here on nothing ends this process before it has cleared what it has made.
+        let signals = Signals::hold()?;
         let held = self.containers.hold_new(options.name.as_ref())?;
         let launcher = Launcher::of(runtime.as_deref(), &self.root, held.path());
-        let result = self.run_held(options, &held, &launcher, listener);
+        let order = Order { engine: self, options, held: &held, launcher: &launcher, signals: &signals };
+        let result = run_held(order, listener);
         let result = result.map_err(|error| with_registry_hint(error, options));
         // Both are tried, whatever became of the command: what stays would be in the way of the next one.
         let deleted = launcher.delete(held.name().as_str());
+        if runtime.is_some() {
+            launcher::unmount_overlay(&held.bundle(), &held.mount_point());
+        }
         let removed = held.remove();
         let status = result?;
         deleted.and(removed)?;
@@ -53,36 +59,33 @@ impl Engine {
                 .with_cause(format!("what {} does, it alone knows", path.display()))
                 .with_hint("leave --runtime out to see what Holm itself does"));
         }
+        let signals = Signals::hold()?;
         let held = self.containers.hold_new(options.name.as_ref())?;
-        let bundle = bundle::prepare(self, options, &held, listener);
+        let launcher = Launcher::Own(&self.root);
+        let order = Order { engine: self, options, held: &held, launcher: &launcher, signals: &signals };
+        let bundle = bundle::prepare(order, listener);
         let plan = bundle.and_then(|bundle| holm_runtime::plan(held.name().as_str(), &bundle.path, true));
         held.remove()?;
         plan
     }
+}
 
-    fn run_held(
-        &self,
-        options: &RunOptions,
-        held: &Held,
-        launcher: &Launcher<'_>,
-        listener: &mut dyn Listener,
-    ) -> Result<u8> {
-        let bundle = bundle::prepare(self, options, held, listener)?;
-        held.record(&record(options, held, &bundle, launcher.program()))?;
-        if !bundle.terminal && !bundle.interactive {
-            close_input()?;
-        }
-        let signals = Signals::hold()?;
-        let console = bundle.terminal.then(|| ConsoleSocket::bind(held.directory())).transpose()?;
-        let id = held.name().as_str();
-        let launch =
-            Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
-        let container = launcher.create(&launch, listener)?;
-        let terminal = console.map(ConsoleSocket::receive).transpose()?;
-        launcher.start(id)?;
-        let session = Session { process: container.pidfd.as_fd(), terminal, interactive: bundle.interactive };
-        attend(session, &signals)
+fn run_held(order: Order<'_>, listener: &mut dyn Listener) -> Result<u8> {
+    let Order { options, held, launcher, .. } = order;
+    let bundle = bundle::prepare(order, listener)?;
+    held.record(&record(options, held, &bundle, launcher.program()))?;
+    if !bundle.terminal && !bundle.interactive {
+        close_input()?;
     }
+    let console = bundle.terminal.then(|| ConsoleSocket::bind(held.directory())).transpose()?;
+    let id = held.name().as_str();
+    let launch =
+        Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
+    let container = launcher.create(&launch, listener)?;
+    let terminal = console.map(ConsoleSocket::receive).transpose()?;
+    launcher.start(id)?;
+    let session = Session { process: container.pidfd.as_fd(), terminal, interactive: bundle.interactive };
+    attend(session, order.signals)
 }
 
 fn record(options: &RunOptions, held: &Held, bundle: &Bundle, runtime: Option<&Path>) -> Record {

@@ -1,5 +1,5 @@
-//! Unpacking an image as an ordinary user: in a process in a user namespace of its own, where the ids of the image
-//! are ids that the user has.
+//! Unpacking an image in a process of its own, which a signal can end; for an ordinary user in a user namespace too,
+//! where the ids of the image are ids that the user has.
 //!
 //! ```text
 //!   holm ──clone3(NEWUSER)──► child, waits
@@ -15,13 +15,15 @@ use std::path::PathBuf;
 
 use holm_image::{Image, Store, UnpackOptions};
 use holm_namespaces::idmap::{self, IdMapper};
-use holm_sys::{CloneFlags, CloneRequest, Context, Forked, clone3, exit_now};
+use holm_sys::{CloneFlags, CloneRequest, Context, Forked, clone3, exit_now, send_signal_by_pidfd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
-use crate::foreground::exit_status;
+use crate::foreground::{Signals, exit_status};
 use crate::userns::IdMaps;
 use crate::{Because, Error, Result};
 
@@ -39,48 +41,136 @@ enum Outcome {
     Failed { cause: String, hint: Option<String> },
 }
 
-/// Unpacks the layers of `image` that are missing, as the user that `maps` make of the caller.
-///
-/// # Errors
-///
-/// When the namespace cannot be made, or the image cannot be unpacked.
-pub(crate) fn in_user_namespace(
-    store: &Store,
-    image: &Image,
-    maps: &IdMaps,
-    caller: &Caller,
-) -> Result<Layers> {
-    if maps.uid.to_container(caller.uid).is_none() {
-        return Err(Error::new("the layers cannot be kept")
-            .with_cause("the store belongs to your own id, which --uidmap leaves out")
-            .with_hint(format!("map it too: --uidmap 0:{}:1", caller.uid)));
-    }
-    let options = UnpackOptions { single_id: maps.is_single() };
-    if store.missing(image, &options).is_empty() {
-        // Nothing is written, so nothing has to be owned by anybody.
-        return unpack(store, image, options).map_err(|(cause, hint)| failure(&cause, hint));
-    }
-    let pipe = || pipe_with(PipeFlags::CLOEXEC).call(|| "pipe2(O_CLOEXEC)").because(|| "cannot make a pipe");
-    let ((go_reader, go_writer), (outcome_reader, outcome_writer)) = (pipe()?, pipe()?);
-    let request = CloneRequest { flags: CloneFlags::NEWUSER, cgroup: None };
-    match clone3(&request).because(|| "cannot make a user namespace")? {
-        Forked::Child => {
-            drop((go_writer, outcome_reader));
-            child(go_reader, outcome_writer, || unpack(store, image, options))
+/// The layers of an image that are to be unpacked.
+#[derive(Clone, Copy)]
+pub(crate) struct Work<'a> {
+    /// Where to.
+    pub(crate) store: &'a Store,
+    /// Whose layers.
+    pub(crate) image: &'a Image,
+    /// The ids of the user namespace that it is done in; none for root, who has all ids.
+    pub(crate) maps: Option<&'a IdMaps>,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// The signals, which end it.
+    pub(crate) signals: &'a Signals,
+}
+
+/// A process that works, and the end of the pipe at which it tells the outcome.
+struct Worker {
+    pidfd: OwnedFd,
+    outcome: OwnedFd,
+}
+
+impl Work<'_> {
+    /// Unpacks what is missing.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace cannot be made, or the image cannot be unpacked; with the status 128+n when a signal came
+    /// first. Nothing half unpacked stays then.
+    pub(crate) fn carry_out(&self) -> Result<Layers> {
+        self.check_owner()?;
+        let single = self.maps.map_or_else(|| self.caller.has_single_id(), IdMaps::is_single);
+        let options = UnpackOptions { single_id: single };
+        if self.store.missing(self.image, &options).is_empty() {
+            // Nothing is written, so nothing has to be owned by anybody.
+            return unpack(self.store, self.image, options).map_err(|(cause, hint)| failure(&cause, hint));
         }
-        Forked::Parent { pid, pidfd } => {
-            drop((go_reader, outcome_writer));
-            let mapped = write_maps(pid, maps);
-            if mapped.is_ok() {
+        let worker = Worker::begin(self.maps, || unpack(self.store, self.image, options))?;
+        match worker.wait(self.signals) {
+            Ok(()) => worker.end(),
+            Err(interrupted) => {
+                worker.kill();
+                self.clear();
+                Err(interrupted)
+            }
+        }
+    }
+
+    fn check_owner(&self) -> Result<()> {
+        if self.maps.is_none_or(|maps| maps.uid.to_container(self.caller.uid).is_some()) {
+            return Ok(());
+        }
+        Err(Error::new("the layers cannot be kept")
+            .with_cause("the store belongs to your own id, which --uidmap leaves out")
+            .with_hint(format!("map it too: --uidmap 0:{}:1", self.caller.uid)))
+    }
+
+    /// Removes what a worker that was killed has left. It may belong to ids that only such a worker has.
+    fn clear(&self) {
+        let reopen = || match Store::open(self.store.path()) {
+            Ok(_) => Ok(Layers { layers: Vec::new(), notes: Vec::new() }),
+            Err(error) => Err((error.to_string(), error.hint())),
+        };
+        // What cannot be removed now is left to whoever opens the store next.
+        let _ = Worker::begin(self.maps, reopen).and_then(Worker::end);
+    }
+}
+
+impl Worker {
+    /// A process of its own even for root: only a process can be ended in the middle of its work.
+    fn begin(
+        maps: Option<&IdMaps>,
+        work: impl FnOnce() -> std::result::Result<Layers, (String, Option<String>)>,
+    ) -> Result<Self> {
+        let pipe =
+            || pipe_with(PipeFlags::CLOEXEC).call(|| "pipe2(O_CLOEXEC)").because(|| "cannot make a pipe");
+        let ((go_reader, go_writer), (outcome_reader, outcome_writer)) = (pipe()?, pipe()?);
+        let flags = if maps.is_some() { CloneFlags::NEWUSER } else { CloneFlags::empty() };
+        let request = CloneRequest { flags, cgroup: None };
+        match clone3(&request).because(|| "cannot make a process that unpacks the image")? {
+            Forked::Child => {
+                drop((go_writer, outcome_reader));
+                child(go_reader, outcome_writer, work)
+            }
+            Forked::Parent { pid, pidfd } => {
+                drop((go_reader, outcome_writer));
+                let worker = Self { pidfd, outcome: outcome_reader };
+                if let Err(error) = maps.map_or(Ok(()), |maps| write_maps(pid, maps)) {
+                    worker.kill();
+                    return Err(error);
+                }
                 // A child that is gone already says so by the end of its pipe.
                 let _ = File::from(go_writer).write_all(b"g");
-            } else {
-                drop(go_writer);
+                Ok(worker)
             }
-            let outcome = read_outcome(outcome_reader);
-            exit_status(pidfd.as_fd())?;
-            mapped.and(outcome)
         }
+    }
+
+    /// Waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// With the status 128+n when a signal comes before.
+    fn wait(&self, signals: &Signals) -> Result<()> {
+        loop {
+            let mut fds = [PollFd::new(&self.outcome, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => {
+                    return Err(errno).call(|| "poll()").because(|| "cannot wait for the image");
+                }
+            }
+            let [outcome, _] = fds.map(|fd| !fd.revents().is_empty());
+            signals.check()?;
+            if outcome {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Its outcome, once it has ended.
+    fn end(self) -> Result<Layers> {
+        let outcome = read_outcome(self.outcome);
+        exit_status(self.pidfd.as_fd())?;
+        outcome
+    }
+
+    /// Ends it at once. One that is gone already only has to be waited for.
+    fn kill(&self) {
+        let _ = send_signal_by_pidfd(self.pidfd.as_fd(), rustix::process::Signal::KILL.as_raw());
+        let _ = exit_status(self.pidfd.as_fd());
     }
 }
 
@@ -97,8 +187,9 @@ fn write_maps(child: Pid, maps: &IdMaps) -> Result<()> {
             .with_cause("newuidmap and newgidmap are missing")
             .with_hint("install the package uidmap, or shadow-utils")
     })?;
-    programs.write_uid_map(child, &maps.uid).because(failed)?;
-    programs.write_gid_map(child, &maps.gid).because(failed)
+    let written = programs.write_uid_map(child, &maps.uid);
+    let written = written.and_then(|()| programs.write_gid_map(child, &maps.gid));
+    written.map_err(|error| Error::new(failed()).with_hint(error.hint()).with_cause(error))
 }
 
 fn unpack(
@@ -112,12 +203,14 @@ fn unpack(
     }
 }
 
-/// Waits for the maps, works, tells, ends.
+/// Waits for the maps, works, tells, ends. Nobody would want the work when the parent has ended.
 fn child(
     go: OwnedFd,
     outcome: OwnedFd,
     work: impl FnOnce() -> std::result::Result<Layers, (String, Option<String>)>,
 ) -> ! {
+    // None is known to fail; a parent that has ended before is seen by the end of the pipe.
+    let _ = holm_credentials::die_with_parent();
     let mut byte = [0];
     if File::from(go).read_exact(&mut byte).is_err() {
         exit_now(crate::error::STATUS_FAILED);

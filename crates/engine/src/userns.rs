@@ -31,6 +31,31 @@ pub struct IdFacts {
     pub subgids: Vec<Range>,
     /// Whether newuidmap(1) and newgidmap(1) are there.
     pub programs: bool,
+    /// The first ids of the host that could be given to it: behind all that the two files give to anybody.
+    pub unclaimed: u32,
+}
+
+/// The first id that is suggested: below are the users of the machine itself (login.defs(5), `SUB_UID_MIN`).
+const FIRST_SUBORDINATE: u32 = 100_000;
+
+/// The first id behind all the ranges that `texts`, those of /etc/subuid and /etc/subgid, give to anybody.
+pub(crate) fn first_unclaimed(texts: &[&str]) -> u32 {
+    let end = |line: &str| {
+        let mut fields = line.split(':').skip(1).map(|field| field.trim().parse::<u32>().ok());
+        Some(fields.next()??.saturating_add(fields.next()??))
+    };
+    let ends = texts.iter().flat_map(|text| text.lines()).filter_map(end);
+    ends.max().map_or(FIRST_SUBORDINATE, |end| end.max(FIRST_SUBORDINATE))
+}
+
+/// How root gives the caller ids that are nobody's; usermod(8) knows users by name alone.
+fn give_ids(facts: &IdFacts) -> String {
+    let first = facts.unclaimed.max(FIRST_SUBORDINATE);
+    if facts.name.parse::<u32>().is_ok() {
+        return format!("as root: add the line {}:{first}:{ORDINARY_SIZE} to both", facts.name);
+    }
+    let last = first.saturating_add(ORDINARY_SIZE - 1);
+    format!("as root: usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {}", facts.name)
 }
 
 /// Where the user namespace of a container comes from, decided.
@@ -180,8 +205,8 @@ pub(crate) fn of_ordinary_user(facts: &IdFacts) -> Result<(IdMaps, Option<String
         ),
         (true, false) => Some(format!(
             "your own id is the only one in the container: /etc/subuid and /etc/subgid give you no others \
-             (as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {})",
-            facts.name
+             ({})",
+            give_ids(facts)
         )),
     };
     Ok((checked(uid, gid)?, note))
@@ -276,14 +301,11 @@ struct Wish<'a> {
 fn allowed(wish: &Wish<'_>, facts: &IdFacts) -> Result<()> {
     if let Err(refused) = check(wish.map, wish.own, wish.ranges) {
         return Err(Error::new(format!(
-            "{} asks for the id {} of the host, which is not yours",
+            "{} asks for the id {} of the host, which is not yours to map",
             wish.option, refused.id
         ))
         .with_cause(format!("{} gives {} {}", wish.file, facts.name, describe(wish.ranges)))
-        .with_hint(format!(
-            "as root, add a line to {}, such as {}:{}:65536",
-            wish.file, facts.name, refused.id
-        )));
+        .with_hint(ids_to_take(wish, facts)));
     }
     let own_alone = matches!(wish.map.mappings(), [Mapping { host, size: 1, .. }] if *host == wish.own);
     if own_alone || facts.programs {
@@ -292,6 +314,17 @@ fn allowed(wish: &Wish<'_>, facts: &IdFacts) -> Result<()> {
     Err(Error::new(format!("{} needs newuidmap and newgidmap", wish.option))
         .with_cause("they are not installed")
         .with_hint("install the package uidmap, or shadow-utils"))
+}
+
+/// Never the ids that were asked for: they may be root's, or somebody else's.
+fn ids_to_take(wish: &Wish<'_>, facts: &IdFacts) -> String {
+    match wish.ranges.first() {
+        Some(range) => format!(
+            "map ids of the host that are yours, such as {} 0:{}:{}",
+            wish.option, range.start, range.count
+        ),
+        None => format!("have ids given to you that are nobody's, and map those ({})", give_ids(facts)),
+    }
 }
 
 fn describe(ranges: &[Range]) -> String {

@@ -9,6 +9,7 @@ fn user() -> IdFacts {
         subuids: range.clone(),
         subgids: range,
         programs: true,
+        unclaimed: 165_536,
     }
 }
 
@@ -117,7 +118,7 @@ fn a_map_that_is_said_is_checked_against_what_the_user_has() {
     let facts = IdFacts { gid: 1000, ..user() };
     assert_eq!(maps(decide_for(&fine, &facts)).uid.to_string(), "0 1000 1\n1 100000 10\n");
     let error = decide_for(&with_map(&["0:200000:10"]), &facts).unwrap_err();
-    assert!(error.hint().unwrap().contains("alice:200000:"), "{error}");
+    assert!(error.hint().unwrap().contains("0:100000:65536"), "{error}");
     assert!(error.cause().unwrap().contains("100000 to 165535"), "{error}");
     assert!(decide_for(&with_map(&["0:200000:10"]), &root()).is_ok());
 }
@@ -133,7 +134,31 @@ proptest::proptest! {
     #[test]
     fn no_ranges_panic(ranges in proptest::collection::vec((proptest::prelude::any::<u32>(), proptest::prelude::any::<u32>()), 0..5), uid: u32) {
         let ranges: Vec<Range> = ranges.into_iter().map(|(start, count)| Range { start, count }).collect();
-        let facts = IdFacts { uid, gid: uid, name: "x".into(), subuids: ranges.clone(), subgids: ranges, programs: true };
+        let facts = IdFacts { uid, gid: uid, name: "x".into(), subuids: ranges.clone(), subgids: ranges, programs: true, unclaimed: uid };
         let _ = (decide_for(&NamespaceOptions::default(), &facts), decide_for(&mode("auto"), &facts));
     }
+}
+
+#[test]
+fn nobody_is_told_to_give_away_ids_of_the_machine() {
+    let asked = |map: &str, facts: &IdFacts| {
+        let uid_map = vec![map.parse::<crate::options::MapLine>().unwrap().0];
+        let options = NamespaceOptions { uid_map, ..mode("auto") };
+        decide_for(&options, facts).unwrap_err()
+    };
+    for map in ["0:0:1", "0:65533:1000", "0:500000:1"] {
+        let hint = asked(map, &user()).hint().unwrap().to_owned();
+        assert!(hint.ends_with("--uidmap 0:100000:65536"), "{hint}");
+        let nothing = IdFacts { subuids: Vec::new(), unclaimed: 0, ..user() };
+        let hint = asked(map, &nothing).hint().unwrap().to_owned();
+        assert!(hint.contains("--add-subuids 100000-165535"), "{hint}");
+    }
+}
+
+#[test]
+fn what_is_suggested_is_behind_all_that_anybody_has() {
+    assert_eq!(first_unclaimed(&[]), 100_000);
+    assert_eq!(first_unclaimed(&["a:1000:10\nrubbish\nb:x:y\n"]), 100_000);
+    assert_eq!(first_unclaimed(&["a:100000:65536\n", "b:300000:65536\na:100000:65536\n"]), 365_536);
+    assert_eq!(first_unclaimed(&["a:4294967295:4294967295\n"]), u32::MAX);
 }

@@ -75,6 +75,11 @@ impl Verbosity {
         };
         flagged.max(said)
     }
+
+    /// Whether `HOLM_LOG` may have this value; an empty one is none.
+    pub(crate) fn is_known(variable: &str) -> bool {
+        matches!(variable, "" | "steps" | "debug")
+    }
 }
 
 /// Prints notes, and the steps when they are asked for.
@@ -130,6 +135,7 @@ mod tests {
         assert_eq!(Verbosity::new(0, Some("debug")), Verbosity::Debug);
         assert_eq!(Verbosity::new(2, Some("steps")), Verbosity::Debug);
         assert_eq!(Verbosity::new(0, Some("1")), Verbosity::Quiet);
+        assert!(!Verbosity::is_known("1") && Verbosity::is_known("") && Verbosity::is_known("debug"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -61,9 +61,37 @@ impl Compression {
     pub(crate) fn decoder<'a>(self, source: impl BufRead + 'a) -> Box<dyn Read + 'a> {
         match self {
             Self::None => Box::new(source),
-            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
+            Self::Gzip => Box::new(Gzip { decoder: Some(GzDecoder::new(source)) }),
             Self::Zstd => Box::new(Zstd { source, frame: FrameDecoder::new(), within: false }),
         }
+    }
+}
+
+/// The members of a gzip stream, one behind the other. What follows the last and is no member is an error of its own,
+/// as it is not cut off.
+struct Gzip<R> {
+    decoder: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.decoder {
+            let count = decoder.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut source) = self.decoder.take().map(GzDecoder::into_inner) else { break };
+            match source.fill_buf()?.first() {
+                None => break,
+                // The first byte of every member.
+                Some(0x1f) => self.decoder = Some(GzDecoder::new(source)),
+                Some(_) => {
+                    let cause = "something that is not gzip follows its end";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
+                }
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -158,6 +186,15 @@ mod tests {
                 "{compression:?} with garbage"
             );
         }
+    }
+
+    #[test]
+    fn garbage_behind_gzip_is_not_called_cut_off() {
+        let kind = |content: &[u8]| all(Compression::Gzip, content).unwrap_err().kind();
+        let packed = gzip(b"abc");
+        assert_eq!(kind(&[&packed[..], b"garbage"].concat()), io::ErrorKind::InvalidData);
+        assert_eq!(kind(&[&packed[..], b"x"].concat()), io::ErrorKind::InvalidData);
+        assert_eq!(kind(&packed[..packed.len() - 3]), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

@@ -108,6 +108,16 @@ pub enum Error {
         /// What is wrong, and where.
         reason: String,
     },
+    /// An image of more layers than can be stacked.
+    #[error("the image {} is of {count} layers, more than the {most} that overlayfs stacks", image.display())]
+    TooManyLayers {
+        /// The directory or archive.
+        image: PathBuf,
+        /// How many there are, none counted twice.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// An entry of a layer that would reach out of the layer.
     #[error("{layer} is refused: its entry {entry} {reason}")]
     Outside {
@@ -188,6 +198,9 @@ impl Error {
             }
             Self::Unpack { source, .. } | Self::Store { source, .. } => call_hint(source.errno()),
             Self::UnmappedId { .. } => Some(SUBUID_HINT.into()),
+            Self::TooManyLayers { .. } => {
+                Some("squash it: build it again with fewer steps, or with --squash".into())
+            }
             Self::User(error) => error.hint(),
             _ => None,
         }
@@ -220,8 +233,8 @@ impl Error {
 const REFERENCE_HINT: &str =
     "images are named oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG]";
 
-const SUBUID_HINT: &str = "give your user 65536 ids or more in /etc/subuid and /etc/subgid (usermod --add-subuids \
-                           100000-165535 --add-subgids 100000-165535 USER), or unpack with a single id";
+const SUBUID_HINT: &str = "have 65536 ids that are nobody's given to your user in /etc/subuid and /etc/subgid (as root: \
+                           usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST USER), or unpack with a single id";
 
 fn read_hint(path: &std::path::Path, errno: Errno) -> Option<String> {
     match errno {
@@ -236,16 +249,18 @@ fn read_hint(path: &std::path::Path, errno: Errno) -> Option<String> {
 fn call_hint(errno: Errno) -> Option<String> {
     let hint = match errno {
         Errno::NOSPC => {
-            "no space is left on the filesystem of the image store; free some, or put the store elsewhere"
+            "no space is left on the filesystem of the image store; free some, or say another place with HOLM_STORE=DIRECTORY"
         }
         Errno::DQUOT => "the disk quota is used up on the filesystem of the image store",
         Errno::PERM | Errno::ACCESS => {
             "unpacking needs root, or a user namespace in which one is root; the store must belong to that user"
         }
         Errno::OPNOTSUPP => {
-            "the filesystem of the image store lacks extended attributes; put the store elsewhere"
+            "the filesystem of the image store lacks extended attributes; say another place with HOLM_STORE=DIRECTORY"
         }
-        Errno::ROFS => "the filesystem of the image store is read-only; put the store elsewhere",
+        Errno::ROFS => {
+            "the filesystem of the image store is read-only; say another place with HOLM_STORE=DIRECTORY"
+        }
         Errno::MFILE | Errno::NFILE => "too many files are open; raise the limit with `ulimit -n`",
         _ => return None,
     };

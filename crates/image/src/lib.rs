@@ -73,5 +73,5 @@ pub use image::{Blob, Image, Layer};
 pub use passwd::{User, UserError, lookup};
 pub use platform::Platform;
 pub use reference::{Reference, Selector, Transport};
-pub use store::Store;
+pub use store::{Store, resolve};
 pub use unpack::{UnpackOptions, Unpacked};

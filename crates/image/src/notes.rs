@@ -1,6 +1,6 @@
 //! What a person should know about a layer that was unpacked otherwise than it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::quoted;
 
@@ -9,7 +9,7 @@ const LISTED: usize = 4;
 
 /// What was left out or changed, gathered by kind.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(BTreeMap<Kind, (Vec<String>, usize)>);
+pub(crate) struct Notes(BTreeMap<Kind, BTreeSet<String>>);
 
 /// A kind of difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,31 +27,24 @@ pub(crate) enum Kind {
 impl Notes {
     /// Notes one file.
     pub(crate) fn add(&mut self, kind: Kind, name: &[u8]) {
-        let (names, count) = self.0.entry(kind).or_default();
-        *count += 1;
-        if names.len() < LISTED {
-            names.push(quoted(name));
-        }
+        self.0.entry(kind).or_default().insert(quoted(name));
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        for (kind, (names, count)) in other.0 {
-            let known = self.0.entry(kind).or_default();
-            known.1 += count;
-            let room = LISTED.saturating_sub(known.0.len());
-            known.0.extend(names.into_iter().take(room));
+        for (kind, names) in other.0 {
+            self.0.entry(kind).or_default().extend(names);
         }
     }
 
     /// One sentence for each kind.
     pub(crate) fn sentences(&self) -> Vec<String> {
-        self.0.iter().map(|(kind, (names, count))| sentence(kind, names, *count)).collect()
+        self.0.iter().map(|(kind, names)| sentence(kind, names)).collect()
     }
 }
 
-fn sentence(kind: &Kind, names: &[String], count: usize) -> String {
-    let mut list = names.join(", ");
-    if let more @ 1.. = count.saturating_sub(names.len()) {
+fn sentence(kind: &Kind, names: &BTreeSet<String>) -> String {
+    let mut list = names.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    if let more @ 1.. = names.len().saturating_sub(LISTED) {
         list.push_str(&format!(" and {more} more"));
     }
     match kind {
@@ -71,6 +64,17 @@ fn sentence(kind: &Kind, names: &[String], count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_several_entries_or_layers_is_listed_once() {
+        let (mut lower, mut upper) = (Notes::default(), Notes::default());
+        for name in [b"f", b"d", b"d"] {
+            lower.add(Kind::Device, name);
+            upper.add(Kind::Device, name);
+        }
+        lower.merge(upper);
+        assert!(lower.sentences()[0].contains("out: \"d\", \"f\":"), "{:?}", lower.sentences());
+    }
 
     #[test]
     fn a_long_list_is_counted() {

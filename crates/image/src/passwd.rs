@@ -30,7 +30,7 @@ pub enum UserError {
         part: String,
     },
     /// No such user.
-    #[error("cannot run as {text:?}: the image's /etc/passwd has no user {name:?}")]
+    #[error("cannot run as {text:?}: the container's /etc/passwd has no user {name:?}")]
     NoUser {
         /// What was asked for.
         text: String,
@@ -38,7 +38,7 @@ pub enum UserError {
         name: String,
     },
     /// No such group.
-    #[error("cannot run as {text:?}: the image's /etc/group has no group {name:?}")]
+    #[error("cannot run as {text:?}: the container's /etc/group has no group {name:?}")]
     NoGroup {
         /// What was asked for.
         text: String,

@@ -57,21 +57,13 @@ impl Store {
         &self.root
     }
 
-    /// Finds an image and reads its documents; no layer is read.
-    ///
-    /// Needs read access to the image alone. The digest and size of every document are verified where something
-    /// promises them, and that all layers are there with the right size.
+    /// Finds an image; see [`resolve`].
     ///
     /// # Errors
     ///
-    /// All but those about the entries of layers: see [`Error`].
+    /// As there.
     pub fn resolve(&self, reference: &Reference, platform: &Platform) -> Result<Image> {
-        let source = Source::open(reference)?;
-        let request = Request { reference, platform };
-        match reference.transport {
-            Transport::Oci | Transport::OciArchive => layout::resolve(&source, &request),
-            Transport::DockerArchive => docker::resolve(&source, &request),
-        }
+        resolve(reference, platform)
     }
 
     /// Where the layer `diff_id` lies, or will lie.
@@ -155,6 +147,23 @@ impl Store {
             let directory = lock_directory(&path)?;
             return Ok(Temporary { path, directory });
         }
+    }
+}
+
+/// Finds an image and reads its documents; no layer is read.
+///
+/// Needs read access to the image alone, and no store. The digest and size of every document are verified where
+/// something promises them, and that all layers are there with the right size.
+///
+/// # Errors
+///
+/// All but those about the entries of layers: see [`Error`].
+pub fn resolve(reference: &Reference, platform: &Platform) -> Result<Image> {
+    let source = Source::open(reference)?;
+    let request = Request { reference, platform };
+    match reference.transport {
+        Transport::Oci | Transport::OciArchive => layout::resolve(&source, &request),
+        Transport::DockerArchive => docker::resolve(&source, &request),
     }
 }
 

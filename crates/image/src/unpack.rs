@@ -1,6 +1,6 @@
 //! Unpacking an image: the layers that are missing, in parallel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -14,6 +14,16 @@ use crate::extract::{Extractor, Ownership};
 use crate::image::{Image, Layer};
 use crate::notes::Notes;
 use crate::{Digest, Store, pipeline, stack};
+
+/// The lower layers that overlayfs stacks (`OVL_MAX_STACK` in the kernel).
+const MOST_LAYERS: usize = 500;
+
+fn check_count(image: &Image, count: usize) -> Result<()> {
+    if count <= MOST_LAYERS {
+        return Ok(());
+    }
+    Err(Error::TooManyLayers { image: image.reference.path.clone(), count, most: MOST_LAYERS })
+}
 
 /// How layers are unpacked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,12 +68,16 @@ impl Store {
     ///
     /// Those about layers, of the first layer that had one: see [`Error`]. Nothing of a layer that failed stays.
     pub fn unpack(&self, image: &Image, options: &UnpackOptions) -> Result<Unpacked> {
+        // Before anything is unpacked; none counts twice, as none is stacked twice.
+        check_count(image, image.layers.iter().map(|layer| layer.diff_id).collect::<BTreeSet<_>>().len())?;
         let mut missing = self.missing(image, options);
         // The largest first, so that it is not the one that everybody waits for.
         missing.sort_by_key(|layer| std::cmp::Reverse(layer.blob.size));
         let notes = self.unpack_all(&missing, options.ownership())?;
         let layers = stack::of(self, image, options.ownership())
             .map_err(|source| Error::Store { path: self.path().to_owned(), source })?;
+        // What is put on top for the sake of some images is one more.
+        check_count(image, layers.len())?;
         Ok(Unpacked { layers, notes: notes.sentences() })
     }
 

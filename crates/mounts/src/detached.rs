@@ -3,14 +3,12 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use holm_sys::{Context, Errno, MountAttr, MountSetattr, Result, mount_setattr};
+use holm_sys::{Context, MountAttr, Result};
 use rustix::fs::CWD;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_remount, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
-
-use crate::Propagation;
 
 /// One option of a file system: `key` alone or `key=value`, as fsconfig(2) takes it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -143,81 +141,4 @@ fn configure(context: BorrowedFd<'_>, option: &FsOption) -> Result<()> {
         Some(value) => fsconfig_set_string(context, key, value.as_str())
             .call(|| format!("fsconfig(FSCONFIG_SET_STRING, {key:?}, {value:?})")),
     }
-}
-
-/// Sets and clears attributes of the mount at `mount` (and, with `recursive`, of all below it). Falls back from
-/// mount_setattr(2) (Linux 5.12) to a bind remount through /proc/self/fd where that can have the same effect: a
-/// single mount that is already attached.
-///
-/// # Errors
-///
-/// `EPERM` for a flag that is locked (mount_namespaces(7)); `ENOSYS` for a recursive change before Linux 5.12.
-pub fn set_attributes(
-    mount: BorrowedFd<'_>,
-    set: MountAttr,
-    clear: MountAttr,
-    recursive: bool,
-) -> Result<()> {
-    if set.is_empty() && clear.is_empty() {
-        return Ok(());
-    }
-    let change = MountSetattr { set, clear, recursive, ..MountSetattr::default() };
-    match mount_setattr(mount, &change) {
-        Err(error) if error.errno() == Errno::NOSYS && !recursive => remount(mount, set, clear),
-        result => result,
-    }
-}
-
-/// Changes the propagation of the mount at `mount`, and with `recursive` of all below it.
-///
-/// # Errors
-///
-/// `EPERM` without `CAP_SYS_ADMIN`; `EINVAL` when `mount` is not the root of a mount.
-pub fn set_propagation(mount: BorrowedFd<'_>, propagation: Propagation, recursive: bool) -> Result<()> {
-    let change = MountSetattr { propagation: propagation.bits(), recursive, ..MountSetattr::default() };
-    match mount_setattr(mount, &change) {
-        Err(error) if error.errno() == Errno::NOSYS => change_by_mount(mount, propagation, recursive),
-        result => result,
-    }
-}
-
-fn change_by_mount(mount: BorrowedFd<'_>, propagation: Propagation, recursive: bool) -> Result<()> {
-    use rustix::mount::{MountPropagationFlags as Flags, mount_change};
-    let kind = match propagation {
-        Propagation::Private => Flags::PRIVATE,
-        Propagation::Slave => Flags::DOWNSTREAM,
-        Propagation::Shared => Flags::SHARED,
-        Propagation::Unbindable => Flags::UNBINDABLE,
-    };
-    let flags = if recursive { kind | Flags::REC } else { kind };
-    let path = fd_path(mount);
-    mount_change(&path, flags).call(|| format!("mount(NULL, {path:?}, {flags:?})"))
-}
-
-/// The flags of mount(2) for the attributes that both interfaces have, starting from those in force.
-fn remount(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr) -> Result<()> {
-    const PAIRS: [(MountAttr, MountFlags); 6] = [
-        (MountAttr::RDONLY, MountFlags::RDONLY),
-        (MountAttr::NOSUID, MountFlags::NOSUID),
-        (MountAttr::NODEV, MountFlags::NODEV),
-        (MountAttr::NOEXEC, MountFlags::NOEXEC),
-        (MountAttr::NOATIME, MountFlags::NOATIME),
-        (MountAttr::NODIRATIME, MountFlags::NODIRATIME),
-    ];
-    let in_force =
-        rustix::fs::fstatvfs(mount).call(|| format!("fstatvfs({})", mount.as_raw_fd()))?.f_flag.bits();
-    let mut flags = MountFlags::BIND;
-    for (attribute, flag) in PAIRS {
-        // ST_RDONLY, ST_NOSUID, ... have the values of their MS_ counterparts (statvfs(3)).
-        let kept = in_force & u64::from(flag.bits()) != 0 && !clear.contains(attribute);
-        if kept || set.contains(attribute) {
-            flags |= flag;
-        }
-    }
-    let path = fd_path(mount);
-    mount_remount(&path, flags, "").call(|| format!("mount(NULL, {path:?}, MS_REMOUNT|{flags:?})"))
-}
-
-fn fd_path(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }

@@ -5,17 +5,20 @@
 //! directory or file that was resolved once, inside the root, and is held open ([`Root`]). No path is resolved twice.
 #![forbid(unsafe_code)]
 
+mod change;
 mod detached;
+pub mod legacy;
 mod mountinfo;
 mod overlay;
 mod pivot;
 mod propagation;
 mod root;
 
-pub use detached::{Detached, FsOption, set_attributes, set_propagation};
+pub use change::{set_attributes, set_propagation};
+pub use detached::{Detached, FsOption};
 pub use holm_sys::MountAttr;
 pub use mountinfo::{MountEntry, parse_mountinfo, unescape};
 pub use overlay::Scratch;
 pub use pivot::pivot_into;
 pub use propagation::Propagation;
-pub use root::{Root, is_directory, is_null_device, is_procfs};
+pub use root::{Root, is_directory, is_procfs};

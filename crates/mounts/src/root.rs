@@ -1,6 +1,8 @@
 //! Paths inside a root whose content is hostile: resolved once, by openat2(2), and held open.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use holm_sys::{Context, Errno, Error, Result};
@@ -118,16 +120,43 @@ impl Root {
         Ok(directory)
     }
 
-    /// Opens the file `path`, or makes an empty one there (and the directories above it) when there is none.
+    /// Opens the file `path`, or makes an empty one there (and the directories above it) when there is none. Where a
+    /// symbolic link leads to nothing, the file is made where it leads, inside the root: images have /etc/resolv.conf
+    /// lead into /run.
     ///
     /// # Errors
     ///
-    /// `ELOOP` when a dangling symbolic link is in the way; else as [`Root::make_directories`].
+    /// `ELOOP` when such a link leads to another, or links are not followed at all; else as
+    /// [`Root::make_directories`].
     pub fn make_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
         match self.resolve(path) {
             Err(error) if error.errno() == Errno::NOENT => {}
             result => return result,
         }
+        let led = self.led_to(path)?;
+        self.make_missing_file(led.as_deref().unwrap_or(path), mode)
+    }
+
+    /// Where the symbolic link at `path` leads, if there is one and it may be followed: a path to be resolved inside
+    /// the root as any other.
+    fn led_to(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let link = match self.resolve_nofollow(path) {
+            Err(error) if error.errno() == Errno::NOENT => return Ok(None),
+            link => link?,
+        };
+        let follows = !self.resolve.contains(ResolveFlags::NO_SYMLINKS);
+        if !follows || file_type(link.as_fd())? != FileType::Symlink {
+            return Ok(None);
+        }
+        let target = fs::readlinkat(&link, "", Vec::new())
+            .call(|| format!("readlinkat({}, \"\")", link.as_raw_fd()))?;
+        let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+        // An absolute one takes the place of the whole.
+        Ok(Some(path.parent().unwrap_or(Path::new("/")).join(target)))
+    }
+
+    /// Makes the file `path`, and follows no link at its end.
+    fn make_missing_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
         let (parent, name) = self.parent_of(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match fs::openat(&parent, name.as_path(), flags, mode) {
@@ -198,18 +227,6 @@ pub fn is_directory(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(file_type(fd)?.is_dir())
 }
 
-/// Whether `fd` is open on the null device (character device 1:3): a file of that name in somebody's root need
-/// not be.
-///
-/// # Errors
-///
-/// What fstat(2) says.
-pub fn is_null_device(fd: BorrowedFd<'_>) -> Result<bool> {
-    let stat = fs::fstat(fd).call(|| format!("fstat({})", fd.as_raw_fd()))?;
-    let null = fs::makedev(1, 3);
-    Ok(FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == null)
-}
-
 /// Whether `fd` is open on a procfs.
 ///
 /// # Errors
@@ -258,12 +275,35 @@ mod tests {
     }
 
     #[test]
-    fn a_dangling_link_is_no_place_for_a_file() {
+    fn a_file_is_made_where_a_dangling_link_leads_and_that_is_inside() {
+        for target in ["/run/gone", "../run/gone", "../../../../run/gone", "/../../run/gone"] {
+            let (outside, root) = sandbox();
+            std::fs::create_dir(outside.path().join("root/etc")).unwrap();
+            symlink(target, outside.path().join("root/etc/link")).unwrap();
+            root.make_file(Path::new("/etc/link"), Mode::from_raw_mode(0o644)).unwrap();
+            assert!(outside.path().join("root/run/gone").is_file(), "{target}");
+            assert!(!outside.path().join("run").exists(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_dangling_link_to_a_dangling_link_is_no_place_for_a_file() {
         let (outside, root) = sandbox();
-        symlink("/etc/gone", outside.path().join("root/link")).unwrap();
+        symlink("second", outside.path().join("root/link")).unwrap();
+        symlink("/etc/gone", outside.path().join("root/second")).unwrap();
         let error = root.make_file(Path::new("link"), Mode::from_raw_mode(0o644)).unwrap_err();
         assert_eq!(error.errno(), Errno::LOOP);
         assert!(!outside.path().join("root/etc").exists());
+    }
+
+    #[test]
+    fn a_strict_root_follows_no_dangling_link() {
+        let (outside, root) = sandbox();
+        symlink("gone", outside.path().join("root/link")).unwrap();
+        let strict = root.strict().unwrap();
+        let error = strict.make_file(Path::new("link"), Mode::from_raw_mode(0o644)).unwrap_err();
+        assert_eq!(error.errno(), Errno::LOOP);
+        assert!(!outside.path().join("root/gone").exists());
     }
 
     #[test]
@@ -283,13 +323,5 @@ mod tests {
         let error = root.make_directories(Path::new("link/x"), Mode::from_raw_mode(0o755)).unwrap_err();
         assert!(matches!(error.errno(), Errno::LOOP | Errno::NOTDIR), "{error}");
         assert!(!outside.path().join("gone").exists());
-    }
-
-    #[test]
-    fn the_null_device_is_known_by_its_number() {
-        let null = fs::open("/dev/null", OFlags::PATH, Mode::empty()).unwrap();
-        let zero = fs::open("/dev/zero", OFlags::PATH, Mode::empty()).unwrap();
-        assert!(is_null_device(null.as_fd()).unwrap());
-        assert!(!is_null_device(zero.as_fd()).unwrap());
     }
 }

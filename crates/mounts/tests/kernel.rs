@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use holm_mounts::{
-    Detached, FsOption, MountAttr, MountEntry, Propagation, Root, Scratch, parse_mountinfo, pivot_into,
-    set_attributes, set_propagation,
+    Detached, FsOption, MountAttr, MountEntry, Propagation, Root, Scratch, legacy, parse_mountinfo,
+    pivot_into, set_attributes, set_propagation,
 };
 use holm_sys::{CloneFlags, Errno};
 use holm_testing::{map_root, run, skip};
@@ -19,6 +19,7 @@ fn main() {
         ("a_file_system_is_attached_where_it_is_said", OWN, a_file_system_is_attached_where_it_is_said),
         ("attributes_are_set_and_cleared", OWN, attributes_are_set_and_cleared),
         ("a_tree_is_made_read_only_whole", OWN, a_tree_is_made_read_only_whole),
+        ("a_tree_is_made_read_only_by_the_old_calls", OWN, a_tree_is_made_read_only_by_the_old_calls),
         ("a_slave_receives_and_does_not_send", OWN, a_slave_receives_and_does_not_send),
         ("an_overlay_keeps_its_lower_layer", OWN, an_overlay_keeps_its_lower_layer),
         ("what_is_written_to_overlays_is_bounded", OWN, what_is_written_to_overlays_is_bounded),
@@ -90,6 +91,28 @@ fn a_tree_is_made_read_only_whole() {
     set_attributes(tree.as_fd(), MountAttr::RDONLY, MountAttr::empty(), true).unwrap();
     assert!(std::fs::write("/mnt/copy/b/file", "").is_err());
     assert!(std::fs::write("/mnt/a/b/file", "").is_ok());
+}
+
+fn a_tree_is_made_read_only_by_the_old_calls() {
+    let place = place();
+    let outer = tmpfs();
+    outer.attach(directory(&place, "a").as_fd()).unwrap();
+    std::fs::create_dir_all("/mnt/a/b").unwrap();
+    tmpfs().attach(directory(&place, "a/b").as_fd()).unwrap();
+    std::fs::create_dir("/mnt/a/b/c").unwrap();
+    tmpfs().attach(directory(&place, "a/b/c").as_fd()).unwrap();
+    let locked = MountAttr::RDONLY | MountAttr::NODEV;
+    legacy::set_attributes(outer.as_fd(), locked, MountAttr::empty(), true).unwrap();
+    for path in ["/mnt/a", "/mnt/a/b", "/mnt/a/b/c"] {
+        let error = std::fs::write(Path::new(path).join("file"), "").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::ROFS.raw_os_error()), "{path}");
+        assert!(at(path).unwrap().options.contains("nodev"), "{path}");
+    }
+    legacy::set_attributes(outer.as_fd(), MountAttr::empty(), MountAttr::RDONLY, false).unwrap();
+    std::fs::write("/mnt/a/file", "").unwrap();
+    assert!(std::fs::write("/mnt/a/b/file", "").is_err());
+    let error = legacy::set_attributes(outer.as_fd(), MountAttr::NOSYMFOLLOW, MountAttr::empty(), false);
+    assert_eq!(error.unwrap_err().errno(), Errno::OPNOTSUPP);
 }
 
 fn a_slave_receives_and_does_not_send() {

@@ -1,6 +1,8 @@
 //! The offsets of a time namespace.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Write;
 use std::str::FromStr;
 
 use holm_sys::Context;
@@ -40,12 +42,23 @@ impl TimeOffsets {
     ///
     /// `ERANGE` when a clock would go below zero or beyond 146 years; `EACCES` when a process is in it already.
     pub fn write(&self) -> holm_sys::Result<()> {
-        let text = self.to_string().replace(", ", "\n");
-        if text.is_empty() {
+        if *self == Self::default() {
             return Ok(());
         }
-        std::fs::write("/proc/self/timens_offsets", &text)
-            .call(|| format!("write(\"/proc/self/timens_offsets\", {text:?})"))
+        let file = File::options().write(true).open("/proc/self/timens_offsets");
+        self.write_to(file.call(|| "open(\"/proc/self/timens_offsets\", O_WRONLY)")?)
+    }
+
+    /// The same into a file that was opened before: that of a process that is closed to others (`PR_SET_DUMPABLE`)
+    /// belongs to root, and can no longer be opened by anybody else.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn write_to(&self, mut file: File) -> holm_sys::Result<()> {
+        let text = self.to_string().replace(", ", "\n");
+        let written = if text.is_empty() { Ok(()) } else { file.write_all(text.as_bytes()) };
+        written.call(|| format!("write(\"/proc/self/timens_offsets\", {text:?})"))
     }
 }
 

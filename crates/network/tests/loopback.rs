@@ -4,48 +4,23 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
-use std::panic::UnwindSafe;
 
 use holm_network::loopback_up;
-use holm_sys::{CloneFlags, CloneRequest, Errno, Forked, clone3, exit_now, set_link_up};
+use holm_sys::{CloneFlags, Errno, set_link_up};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 fn main() {
-    let tests: [(&str, fn()); 3] = [
-        ("loopback_answers", loopback_answers),
-        ("every_family_of_sockets_will_do", every_family_of_sockets_will_do),
-        ("another_name_is_refused", another_name_is_refused),
-    ];
-    for (name, test) in tests {
-        if in_new_namespaces(name, CloneFlags::NEWUSER | CloneFlags::NEWNET, test) {
-            println!("test {name} ... ok");
-        }
-    }
-    // The new user namespace has no power over the network namespace that was there before.
-    if in_new_namespaces("without_power", CloneFlags::NEWUSER, without_power) {
-        println!("test without_power ... ok");
-    }
-}
-
-/// Runs `test` in a child in new namespaces; false when they cannot be had.
-fn in_new_namespaces(name: &str, flags: CloneFlags, test: impl FnOnce() + UnwindSafe) -> bool {
-    match clone3(&CloneRequest { flags, cgroup: None }) {
-        Ok(Forked::Child) => {
-            let passed = std::panic::catch_unwind(test).is_ok();
-            exit_now(u8::from(!passed));
-        }
-        Ok(Forked::Parent { pidfd, .. }) => {
-            let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
-            assert_eq!(status.exit_status(), Some(0), "{name}");
-            true
-        }
-        Err(e) => {
-            assert!(std::env::var_os("HOLM_TEST_NO_SKIP").is_none(), "{name} may not be skipped: {e}");
-            eprintln!("skipped: {name}: {e}");
-            false
-        }
-    }
+    const OWN: CloneFlags = CloneFlags::NEWUSER.union(CloneFlags::NEWNET);
+    holm_testing::run(&[
+        ("loopback_answers", OWN, loopback_answers),
+        ("a_unix_socket_will_do", OWN, || will_do(AddressFamily::UNIX)),
+        ("an_internet_socket_will_do", OWN, || will_do(AddressFamily::INET)),
+        ("an_internet_6_socket_will_do", OWN, || will_do(AddressFamily::INET6)),
+        ("a_netlink_socket_will_do", OWN, || will_do(AddressFamily::NETLINK)),
+        ("another_name_is_refused", OWN, another_name_is_refused),
+        // The new user namespace has no power over the network namespace that was there before.
+        ("without_power", CloneFlags::NEWUSER, without_power),
+    ]);
 }
 
 fn is_up() -> bool {
@@ -78,17 +53,14 @@ fn loopback_answers() {
     loopback_up().unwrap();
 }
 
-fn every_family_of_sockets_will_do() {
-    for family in [AddressFamily::UNIX, AddressFamily::INET, AddressFamily::INET6, AddressFamily::NETLINK] {
-        in_new_namespaces(&format!("{family:?}"), CloneFlags::NEWNET, || {
-            assert!(!is_up());
-            match socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None) {
-                Ok(socket) => set_link_up(socket.as_fd(), "lo").unwrap(),
-                Err(e) => return assert_eq!(e, Errno::AFNOSUPPORT),
-            }
-            assert!(is_up());
-        });
+fn will_do(family: AddressFamily) {
+    assert!(!is_up());
+    match socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None) {
+        Ok(socket) => set_link_up(socket.as_fd(), "lo").unwrap(),
+        Err(Errno::AFNOSUPPORT) => holm_testing::skip("the kernel has no such sockets"),
+        Err(e) => panic!("{e}"),
     }
+    assert!(is_up());
 }
 
 fn another_name_is_refused() {

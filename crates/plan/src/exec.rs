@@ -14,6 +14,8 @@ pub struct JoinTarget {
     pub inner: Kinds,
     /// Those that belong to a user namespace further out: they are joined first, while that is permitted.
     pub outer: Kinds,
+    /// The ids that the child takes in the container's user namespace: root's where it is mapped, else the first.
+    pub ids: Option<(u32, u32)>,
     /// Whether setgroups(2) is denied inside.
     pub groups_denied: bool,
     /// Whether the container has a cgroup in a v1 hierarchy, which is entered; a v2 one the child is born in.
@@ -23,9 +25,7 @@ pub struct JoinTarget {
 /// What is done to run a process in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExecPlan {
-    /// By the parent, before the clone.
-    pub prepare: Vec<Step>,
-    /// The clone.
+    /// The clone, by a process between that joins first.
     pub clone: CloneStep,
     /// By the child.
     pub isolate: Vec<Step>,
@@ -58,15 +58,9 @@ pub fn plan_exec(
             "ask who made it, or root, to do this",
         ));
     }
-    // Without privilege outside there is none to join a PID namespace with before the user namespace is joined, and who
-    // joins that cannot be the parent: it would not come back.
-    let (prepare, between, joins) =
-        if own_user && !facts.privileged() { from_between(target) } else { in_turn(target) };
-    // First of all: who is in the container's cgroup namespace can no longer see the way in from outside.
-    let mut isolate: Vec<Step> = target.v1_cgroup.then_some(Step::EnterCgroup).into_iter().collect();
-    isolate.extend(joins);
+    let mut isolate = join(target.cgroup_namespace());
     if own_user {
-        isolate.push(Step::TakeIds { ids: None });
+        isolate.push(Step::TakeIds { ids: target.ids });
     }
     if process.terminal {
         isolate.push(Step::OpenTerminal { size: process.console_size, console: false });
@@ -77,8 +71,7 @@ pub fn plan_exec(
         options: *options,
     };
     Ok(ExecPlan {
-        prepare,
-        clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between },
+        clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between: between(target) },
         isolate,
         privileges: steps(process, &situation),
         command: Command {
@@ -90,19 +83,22 @@ pub fn plan_exec(
     })
 }
 
-/// With privilege: the parent joins the PID namespace for its child, which joins first what belongs further out.
-fn in_turn(target: &JoinTarget) -> (Vec<Step>, Vec<Step>, Vec<Step>) {
-    let without_pid = |kinds: Kinds| kinds.iter().filter(|kind| *kind != Kind::Pid).collect::<Kinds>();
-    let pid = [target.inner, target.outer].iter().any(|kinds| kinds.contains(Kind::Pid));
-    let prepare = if pid { join(Kinds::from(Kind::Pid)) } else { Vec::new() };
-    let joins = join(without_pid(target.outer)).into_iter().chain(join(without_pid(target.inner)));
-    (prepare, Vec::new(), joins.collect())
+/// A process between joins all there is before the child is cloned: one that joined from inside could be traced in there
+/// while it still has the host's root, by a container that was given CAP_SYS_PTRACE; and without privilege outside there
+/// is no other way into a PID namespace. The cgroups come first, and the cgroup namespace is left to the child: who is in
+/// it can no longer see the way in from outside.
+fn between(target: &JoinTarget) -> Vec<Step> {
+    let enter = target.v1_cgroup.then_some(Step::EnterCgroup);
+    let without_cgroup = |kinds: Kinds| kinds.iter().filter(|kind| *kind != Kind::Cgroup).collect::<Kinds>();
+    // A cgroup namespace further out can only be joined while there is privilege there.
+    let joins = [target.outer, without_cgroup(target.inner)].map(join);
+    enter.into_iter().chain(joins.into_iter().flatten()).collect()
 }
 
-/// Without: a process between joins all but the mount namespace, in whose /proc it would not find itself.
-fn from_between(target: &JoinTarget) -> (Vec<Step>, Vec<Step>, Vec<Step>) {
-    let (mount, others): (Vec<Kind>, Vec<Kind>) = target.inner.iter().partition(|kind| *kind == Kind::Mount);
-    (Vec::new(), join(others.into_iter().collect()), join(mount.into_iter().collect()))
+impl JoinTarget {
+    fn cgroup_namespace(&self) -> Kinds {
+        self.inner.iter().filter(|kind| *kind == Kind::Cgroup).collect()
+    }
 }
 
 fn join(kinds: Kinds) -> Vec<Step> {

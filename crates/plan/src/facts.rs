@@ -25,6 +25,9 @@ pub struct HostFacts {
     pub joined_own: Kinds,
     /// Whether newuidmap and newgidmap are installed, and may do what they are for.
     pub id_map_programs: bool,
+    /// Whether setgroups(2) is denied in the caller's user namespace, and so in all below it.
+    #[serde(default)]
+    pub groups_denied: bool,
     /// The cgroups.
     pub cgroups: CgroupFacts,
 }

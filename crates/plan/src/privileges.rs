@@ -25,7 +25,7 @@ impl Situation {
         let mapped_by_self = !facts.privileged() && single(&spec.linux.gid_map);
         Self {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
-            groups_denied: mapped_by_self,
+            groups_denied: mapped_by_self || facts.groups_denied,
             options: *options,
         }
     }

@@ -197,8 +197,6 @@ impl From<holm_namespaces::Error> for StepError {
 
 impl From<holm_namespaces::idmap::ProgramError> for StepError {
     fn from(error: holm_namespaces::idmap::ProgramError) -> Self {
-        let hint =
-            "give this user a range: a line such as USER:100000:65536 in /etc/subuid and in /etc/subgid";
-        Self::new(error.to_string()).hinting(hint)
+        Self::new(error.to_string()).hinting(error.hint())
     }
 }

@@ -27,7 +27,7 @@ enum Session {
 pub(crate) fn run(prepared: Prepared, teller: Channel) -> ! {
     match start(&prepared, &teller, Session::Own) {
         Ok(child) => {
-            forget();
+            leave_streams();
             drop(teller);
             drop(prepared);
             let status = serve(child);
@@ -60,13 +60,14 @@ pub fn main(args: Vec<String>) -> Result<std::convert::Infallible, Error> {
     if let Ok(Some((FromChild::Failed(failure), _))) = ours.receive::<FromChild>() {
         return Err(explain_start(&failure));
     }
-    forget();
+    leave_streams();
     exit_now(serve(child))
 }
 
 /// Makes the command's process. Every signal is blocked from before it is there, so that none is lost.
 fn start(prepared: &Prepared, teller: &Channel, session: Session) -> holm_sys::Result<Pid> {
     holm_sys::block_signals()?;
+    forget_caller();
     if getpid() != Pid::INIT {
         // In somebody else's PID namespace orphans come here only when asked for.
         holm_credentials::become_subreaper()?;
@@ -114,12 +115,15 @@ fn lead_group() -> StepResult {
     Ok(())
 }
 
-/// What the init keeps of its past: nothing. The standard streams are the command's (an end of file is seen when the
-/// command closes them, not when its init ends), and the arguments of its caller name files of the host.
-fn forget() {
-    holm_sys::close_standard_streams();
-    // Where there is no /proc, nobody can read them either.
+/// The arguments of its caller name files of the host, and its environment is not the container's: neither is there any
+/// more when the command runs. Where there is no /proc, nobody can read them either.
+fn forget_caller() {
     let _ = holm_sys::set_process_title(TITLE);
+}
+
+/// The standard streams are the command's: an end of file is seen when the command closes them, not when its init ends.
+fn leave_streams() {
+    holm_sys::close_standard_streams();
     let _ = holm_sys::release_file_pages();
 }
 
@@ -128,11 +132,32 @@ fn serve(child: Pid) -> u8 {
     let all = SignalSet::all();
     loop {
         if let Some(status) = reap(child) {
+            end_adopted();
             return status;
         }
         let Ok(signal) = wait_for_signal(&all) else { return STATUS_FAILED };
         if signal.number != Signal::CHILD.as_raw() {
             holm_sys::send_signal(child, signal.number);
+        }
+    }
+}
+
+/// In somebody else's PID namespace what the command has left behind does not end with its init: each process that came
+/// here as an orphan is killed, and then those that come because of that, until nobody is left.
+fn end_adopted() {
+    if getpid() == Pid::INIT {
+        return;
+    }
+    let children = format!("/proc/self/task/{}/children", getpid());
+    while let Ok(text) = std::fs::read_to_string(&children) {
+        let pids: Vec<Pid> =
+            text.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect();
+        if pids.is_empty() {
+            return;
+        }
+        for pid in pids {
+            holm_sys::send_signal(pid, Signal::KILL.as_raw());
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use holm_cgroups::{Layout, delegated};
 use holm_credentials::CapabilitySet;
 use holm_namespaces::idmap::IdMapper;
-use holm_namespaces::{Kind, Kinds, Namespace};
+use holm_namespaces::{Kind, Kinds, Namespace, own_user_namespace_is_initial};
 use holm_plan::{CgroupFacts, HostFacts};
 use holm_spec::{NamespaceChoice, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -33,6 +33,8 @@ pub fn probe() -> Result<HostFacts, Error> {
         kinds: kinds(),
         joined_own: Kinds::default(),
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
+        groups_denied: std::fs::read_to_string("/proc/self/setgroups")
+            .is_ok_and(|text| text.trim() == "deny"),
         cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
     })
 }
@@ -68,8 +70,9 @@ fn kinds() -> Kinds {
     Kind::ALL.into_iter().filter(there).collect()
 }
 
-/// Root makes cgroups wherever they are mounted; an ordinary user where they are delegated.
+/// The machine's root makes cgroups wherever they are mounted; others where they are delegated.
 fn writable(layout: &Layout, euid: u32, permitted: CapabilitySet) -> bool {
     let administrator = euid == 0 && permitted.contains(holm_credentials::Capability::SysAdmin);
-    administrator || delegated(layout).contains(&true)
+    let machine = own_user_namespace_is_initial().unwrap_or(false);
+    administrator && machine || delegated(layout).contains(&true)
 }

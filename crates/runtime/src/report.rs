@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holm_plan::{Phase, Step};
 
-use crate::error::{Error, Failure, STATUS_FAILED};
+use crate::error::{Error, Failure, STATUS_FAILED, STATUS_NOT_EXECUTABLE};
 use crate::hints;
 use crate::observer::{Observer, StepReport};
 
@@ -13,6 +13,14 @@ pub(crate) struct Narrator<'a> {
     phases: Vec<(Phase, &'a [Step])>,
     observer: &'a mut dyn Observer,
     facts: &'a holm_plan::HostFacts,
+}
+
+/// The command's own working directory is part of the command, as Docker has it: it cannot be executed there.
+fn status_of(step: &Step) -> u8 {
+    match step {
+        Step::ChangeDirectory { .. } => STATUS_NOT_EXECUTABLE,
+        _ => STATUS_FAILED,
+    }
 }
 
 impl<'a> Narrator<'a> {
@@ -58,7 +66,7 @@ impl<'a> Narrator<'a> {
                 let (number, total) = (self.number(*phase, *index), self.total());
                 let what = format!("cannot {step} (step {number} of {total}, {})", phase.place());
                 let hint = error.hint.clone().or_else(|| hints::for_step(step, error.errno(), self.facts));
-                Error::new(what).with_cause(&error.cause).with_some_hint(hint)
+                Error::new(what).with_cause(&error.cause).with_some_hint(hint).with_status(status_of(step))
             }
             Failure::Command { status, error } => Error::new("cannot run the command")
                 .with_cause(&error.cause)

@@ -47,8 +47,10 @@ impl OverlayRoot {
             .map_err(|cause| Error::invalid(&field, cause, "{\"lower\": [paths], \"size\": \"1g\"}"))?;
         let mut paths =
             overlay.lower.iter().chain(&overlay.parts).chain(overlay.links.iter().map(|(path, _)| path));
-        if paths.any(|path| !path.is_absolute()) || overlay.lower.is_empty() == overlay.parts.is_empty() {
-            return Err(Error::invalid(field, text, "absolute paths, in either lower or parts"));
+        // Without either it is an empty root, in which everything is a mount.
+        let both = !overlay.lower.is_empty() && !overlay.parts.is_empty();
+        if paths.any(|path| !path.is_absolute()) || both {
+            return Err(Error::invalid(field, text, "absolute paths, in lower or in parts and not in both"));
         }
         Ok(Some(overlay))
     }

@@ -65,7 +65,9 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } => Some("holm ps shows what runs".into()),
+            Self::NotFound { .. } => {
+                Some("look for it in the list of containers, which has all that there are here".into())
+            }
             Self::Exists { id } => Some(format!("take another name, or delete {id} first")),
             Self::InvalidId { .. } => {
                 Some("an id has letters, digits and _ + - . in it, and at most 1024 of them".into())

@@ -8,21 +8,36 @@ use rustix::fs::{AtFlags, CWD, FileType, statat};
 
 use crate::{Entry, Error, check_id};
 
-/// The run directory: `/run/holm` for root, below `$XDG_RUNTIME_DIR` for an ordinary user.
+/// The run directory of the machine's root.
+const OF_ROOT: &str = "/run/holm";
+
+/// The run directory: `/run/holm` for root, below `$XDG_RUNTIME_DIR` for an ordinary user. The root of a user namespace
+/// is one or the other: it takes the first that it can have.
 #[derive(Debug, Clone)]
 pub struct Root {
     path: PathBuf,
 }
 
 impl Root {
-    /// Opens the run directory of this user, and makes it when it is missing.
+    /// Opens the run directory of this user, and makes it when it is missing. In the `initial` user namespace uid 0 is
+    /// the machine's root.
     ///
     /// # Errors
     ///
     /// [`Error::Foreign`] when somebody else could write to it.
-    pub fn open_default() -> Result<Self, Error> {
+    pub fn open_default(initial: bool) -> Result<Self, Error> {
         let uid = rustix::process::geteuid().as_raw();
-        Self::open(&default_path(uid, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)))
+        let ordinary = || ordinary_path(uid, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+        match (uid, initial) {
+            (0, true) => Self::open(Path::new(OF_ROOT)),
+            (0, false) => Self::open_either(Path::new(OF_ROOT), &ordinary()),
+            _ => Self::open(&ordinary()),
+        }
+    }
+
+    /// The first one when it can be had, and otherwise the second one.
+    fn open_either(first: &Path, second: &Path) -> Result<Self, Error> {
+        Self::open(first).or_else(|_| Self::open(second))
     }
 
     /// Opens `path`, and makes it when it is missing.
@@ -87,10 +102,7 @@ impl Root {
     }
 }
 
-fn default_path(uid: u32, runtime_dir: Option<PathBuf>) -> PathBuf {
-    if uid == 0 {
-        return PathBuf::from("/run/holm");
-    }
+fn ordinary_path(uid: u32, runtime_dir: Option<PathBuf>) -> PathBuf {
     if let Some(directory) = runtime_dir.filter(|path| path.is_absolute()) {
         return directory.join("holm");
     }
@@ -141,7 +153,18 @@ mod tests {
 
     #[test]
     fn an_ordinary_user_s_directory_is_below_the_runtime_directory() {
-        assert_eq!(default_path(1234, Some("/run/user/1234".into())), PathBuf::from("/run/user/1234/holm"));
-        assert_eq!(default_path(0, Some("/elsewhere".into())), PathBuf::from("/run/holm"));
+        assert_eq!(ordinary_path(1234, Some("/run/user/1234".into())), PathBuf::from("/run/user/1234/holm"));
+        let relative = ordinary_path(4_000_000_000, Some("relative".into()));
+        assert_eq!(relative, PathBuf::from("/tmp/holm-4000000000"));
+    }
+
+    #[test]
+    fn the_second_directory_is_for_when_the_first_cannot_be_had() {
+        let outer = tempfile::tempdir().unwrap();
+        let (first, second) = (outer.path().join("first"), outer.path().join("second"));
+        symlink("/", &first).unwrap();
+        assert_eq!(Root::open_either(&first, &second).unwrap().path(), second);
+        std::fs::remove_file(&first).unwrap();
+        assert_eq!(Root::open_either(&first, &second).unwrap().path(), first);
     }
 }

@@ -4,20 +4,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::{Error, Result};
 
-const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
-
-/// Marks every descriptor from `first` on close-on-exec, as close_range(2) with `CLOSE_RANGE_CLOEXEC`
-/// (Linux 5.11).
-///
-/// # Errors
-///
-/// `EINVAL` before Linux 5.11.
-pub fn set_close_on_exec_from(first: u32) -> Result<()> {
-    // SAFETY: with CLOSE_RANGE_CLOEXEC no descriptor is closed, so none that somebody owns becomes invalid.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
-    check(result, || format!("close_range({first}, ~0U, CLOSE_RANGE_CLOEXEC)"))
-}
-
 /// Closes every descriptor but the standard streams and `keep`, as close_range(2) (Linux 5.9).
 ///
 /// For a process that was just cloned and will never return to the code that it was copied in: the descriptors of

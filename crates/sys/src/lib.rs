@@ -23,7 +23,7 @@ pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3
 pub use errno::{describe as errno_description, name as errno_name};
 pub use error::{Context, Error, Result};
 pub use exec::{CStrings, execve, execveat, exit_now};
-pub use fd::{close_all_but, close_standard_streams, set_close_on_exec_from};
+pub use fd::{close_all_but, close_standard_streams};
 pub use keyring::join_session_keyring;
 pub use memory::{release_file_pages, set_process_title};
 pub use mount::{MountAttr, MountSetattr, mount_setattr};

@@ -72,7 +72,7 @@ fn hold(port: &str, name: &str) {
 fn terminal() {
     block_signals().expect("signals can be blocked");
     let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
-    println!("terminals {:?}", streams.map(|stream| isatty(stream)));
+    println!("terminals {:?}", streams.map(isatty));
     loop {
         let size = tcgetwinsize(rustix::stdio::stdin()).expect("a terminal has a size");
         println!("size {}x{}", size.ws_row, size.ws_col);

@@ -28,7 +28,7 @@ fn sleeper(ground: &Ground, name: &str, options: &[&str]) -> (Running, i32) {
     let words = [&["--name", name], options].concat();
     let running = ground.sh(&words, "echo ready; cat").start();
     assert_eq!(running.line(), "ready");
-    let pid = ground.pid_of(name);
+    let pid = ground.member_of(name);
     (running, pid)
 }
 
@@ -38,7 +38,7 @@ fn by_default_all_are_its_own_and_seen_alike_from_inside_and_outside() {
         let name = ground.name("own");
         let running = ground.witness(&["--name", &name], &["signals"]).start();
         assert_eq!(running.line(), "ready");
-        let outside = links_of(ground.pid_of(&name));
+        let outside = links_of(ground.member_of(&name));
         let host = host_links();
         // Without --userns root's containers are in root's own user namespace. Other runtimes have no time namespace to
         // give before version 1.1 of the specification.
@@ -58,7 +58,7 @@ fn a_command_sees_the_namespaces_that_its_process_has() {
             "for kind in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$kind; done; cat";
         let running = ground.sh(&["--name", &name], script).start();
         let inside: Vec<String> = LINKS.iter().map(|_| running.line()).collect();
-        let outside: Vec<String> = links_of(ground.pid_of(&name)).into_values().collect();
+        let outside: Vec<String> = links_of(ground.member_of(&name)).into_values().collect();
         assert_eq!(inside, outside);
         running.finish().ok();
     });

@@ -60,10 +60,15 @@ pub(crate) fn available(
 
 fn granted(options: &SecurityOptions, available: &HashSet<Capability>) -> Result<HashSet<Capability>> {
     let all_dropped = options.cap_drop.contains(&CapabilityChoice::All);
-    let all = options.privileged || options.cap_add.contains(&CapabilityChoice::All);
-    let mut granted: HashSet<Capability> = match (all, all_dropped) {
-        (true, _) => available.clone(),
-        (false, true) => HashSet::new(),
+    let all_added = options.cap_add.contains(&CapabilityChoice::All);
+    if all_added && all_dropped {
+        return Err(Error::new("--cap-add ALL and --cap-drop ALL contradict each other")
+            .with_hint("take --cap-drop ALL with each capability that is to stay: --cap-add NAME"));
+    }
+    // As with Docker, those that are added by name are added to what is left after all were dropped.
+    let mut granted: HashSet<Capability> = match (all_dropped, all_added || options.privileged) {
+        (true, _) => HashSet::new(),
+        (false, true) => available.clone(),
         (false, false) => DEFAULT.into_iter().filter(|capability| available.contains(capability)).collect(),
     };
     for choice in &options.cap_add {
@@ -109,6 +114,18 @@ mod tests {
         assert_eq!(bounding(&["KILL"], &["ALL"], false), HashSet::from([Capability::Kill]));
         assert_eq!(bounding(&["ALL"], &["SYS_ADMIN"], false).len(), 15);
         assert_eq!(bounding(&[], &[], true), all());
+    }
+
+    #[test]
+    fn all_that_is_dropped_is_gone_however_it_came() {
+        assert!(bounding(&[], &["ALL"], true).is_empty());
+        assert_eq!(bounding(&["CHOWN"], &["ALL"], true), HashSet::from([Capability::Chown]));
+        let both = SecurityOptions {
+            cap_add: vec![CapabilityChoice::All],
+            cap_drop: vec![CapabilityChoice::All],
+            ..SecurityOptions::default()
+        };
+        assert!(sets(&both, 0, &all()).is_err());
     }
 
     #[test]

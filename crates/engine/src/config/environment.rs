@@ -46,6 +46,11 @@ pub(super) fn build(origins: &Origins<'_>, said: &[Variable]) -> Vec<String> {
 /// Adds what was said; a variable without a value is copied from the caller, when it is there.
 pub(crate) fn with_variables(environment: &mut Vec<String>, said: &[Variable], caller: &Caller) {
     for variable in said {
+        if let (Some(prefix), None) = (variable.name.strip_suffix('*'), &variable.value) {
+            let copied = caller.environment.iter().filter(|(name, _)| name.starts_with(prefix));
+            copied.for_each(|(name, value)| merge(environment, format!("{name}={value}")));
+            continue;
+        }
         let value = variable.value.as_deref().or_else(|| caller.variable(&variable.name));
         if let Some(value) = value {
             merge(environment, format!("{}={value}", variable.name));
@@ -102,6 +107,16 @@ mod tests {
             terminal: false,
         };
         assert_eq!(build(&origins, &[]), ["PATH=/caller/bin", "LANG=C.UTF-8", "HOME=/"]);
+    }
+
+    #[test]
+    fn a_star_copies_all_that_begin_so() {
+        let mut caller = caller(1000);
+        caller.environment.push(("TERMINFO".into(), "/t".into()));
+        let said: Vec<Variable> = ["TERM*", "A*=1"].iter().map(|v| v.parse().unwrap()).collect();
+        let mut environment = Vec::new();
+        with_variables(&mut environment, &said, &caller);
+        assert_eq!(environment, ["TERM=tester", "TERMINFO=/t", "A*=1"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod mounts;
 mod namespaces;
 mod paths;
 mod process;
+mod procfs;
 mod system;
 
 pub(crate) use capabilities::sets;
@@ -116,6 +117,8 @@ pub struct Blueprint<'a> {
     pub identity: &'a Identity,
     /// The files that are written for it.
     pub files: &'a [GivenFile],
+    /// Whether the runtime makes time namespaces: Holm does, others have to be asked.
+    pub time_namespaces: bool,
     /// Whether it has a terminal, and of how many rows and columns.
     pub terminal: Option<(u16, u16)>,
 }
@@ -130,7 +133,7 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
     spec.set_version(VERSION.to_owned());
     spec.set_hostname(None);
     spec.set_root(Some(root(blueprint)?));
-    spec.set_mounts(Some(mounts::build(blueprint)));
+    spec.set_mounts(Some(mounts::build(blueprint)?));
     spec.set_process(Some(process::build(blueprint)?));
     spec.set_linux(Some(system::build(blueprint)?));
     spec.set_annotations(Some(annotations(blueprint)));

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
 
-use super::{Blueprint, Choice, RootKind};
+use super::{Blueprint, Choice, RootKind, procfs};
 use crate::options::{MountKind, RequestedMount, Size};
 use crate::userns::UserNamespace;
+use crate::{Error, Result};
 
 /// The size of /dev/shm, as Docker has it.
 const SHM_SIZE: Size = Size::from_bytes(64 << 20);
@@ -15,9 +16,25 @@ const TTY_GROUP: u32 = 5;
 
 /// All mounts, each after those that are above it. A mount that was asked for takes the place of another at the same
 /// destination.
-pub(super) fn build(blueprint: &Blueprint<'_>) -> Vec<Mount> {
-    let asked: Vec<Mount> = blueprint.options.mounts.mounts.iter().map(|m| requested(m, blueprint)).collect();
-    let mut mounts = blueprint.root.mounts.clone();
+///
+/// # Errors
+///
+/// When one that was asked for would take from /proc what the container is kept in by, or contradicts an option.
+pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Vec<Mount>> {
+    let options = &blueprint.options.mounts;
+    if options.shm_size.is_some() && blueprint.namespaces.ipc == Choice::Host {
+        return Err(Error::new("--shm-size goes with an IPC namespace that is not the host's")
+            .with_cause("with --ipc host the container has the host's /dev/shm, whose size is not changed")
+            .with_hint("leave one of the two out"));
+    }
+    let is_procfs = |source: &Path| procfs::is_procfs(&blueprint.caller.cwd.join(source));
+    options.mounts.iter().try_for_each(|mount| procfs::check(mount, &is_procfs))?;
+    let asked: Vec<Mount> = options.mounts.iter().map(|m| requested(m, blueprint)).collect();
+    // What comes along with the root below a mount that was asked for is hidden by it.
+    let hidden =
+        |mount: &&Mount| asked.iter().any(|other| mount.destination().starts_with(other.destination()));
+    let mut mounts: Vec<Mount> =
+        blueprint.root.mounts.iter().filter(|mount| !hidden(mount)).cloned().collect();
     mounts.extend(ordinary(blueprint));
     mounts.extend(
         blueprint
@@ -29,7 +46,7 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Vec<Mount> {
     mounts.retain(|mount| !asked.iter().any(|other| other.destination() == mount.destination()));
     mounts.extend(asked);
     mounts.sort_by_key(|mount| mount.destination().components().count());
-    mounts
+    Ok(mounts)
 }
 
 fn ordinary(blueprint: &Blueprint<'_>) -> Vec<Mount> {
@@ -67,7 +84,7 @@ fn terminals(blueprint: &Blueprint<'_>) -> Mount {
     let mut options = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     let has_group = match blueprint.user_namespace {
         UserNamespace::New(maps) => maps.gid.to_host(TTY_GROUP).is_some(),
-        UserNamespace::Host => true,
+        UserNamespace::Host => blueprint.caller.has_gid(TTY_GROUP),
         UserNamespace::Join(_) => false,
     };
     if has_group {
@@ -87,13 +104,24 @@ fn shared_memory(blueprint: &Blueprint<'_>) -> Mount {
 /// The queues are those of the IPC namespace of who mounts them, who must own that.
 fn queues(blueprint: &Blueprint<'_>) -> Option<Mount> {
     const OPTIONS: [&str; 3] = ["nosuid", "noexec", "nodev"];
-    let own = blueprint.namespaces.ipc == Choice::New || blueprint.namespaces.user == Choice::Host;
+    let namespaces = blueprint.namespaces;
+    let own = namespaces.ipc == Choice::New
+        || namespaces.user == Choice::Host
+        || of_one_process(&namespaces.ipc, &namespaces.user);
     match own {
         true => Some(filesystem("/dev/mqueue", "mqueue", "mqueue", &OPTIONS)),
         false if blueprint.namespaces.ipc == Choice::Host && blueprint.caller.has_mqueue => {
             Some(bind_tree(Path::new("/dev/mqueue"), "/dev/mqueue", &OPTIONS))
         }
         false => None,
+    }
+}
+
+/// Whether both are joined, and come from the same process.
+fn of_one_process(one: &Choice, other: &Choice) -> bool {
+    match (one, other) {
+        (Choice::Join(one), Choice::Join(other)) => one.parent() == other.parent(),
+        _ => false,
     }
 }
 
@@ -111,7 +139,13 @@ fn sys(blueprint: &Blueprint<'_>) -> Mount {
     filesystem("/sys", "sysfs", "sysfs", &options)
 }
 
+/// A cgroup file system is mounted by who owns its cgroup namespace.
 fn cgroup(blueprint: &Blueprint<'_>) -> Mount {
+    let foreign = blueprint.namespaces.user == Choice::New && blueprint.namespaces.cgroup != Choice::New;
+    if foreign {
+        let options = ["nosuid", "noexec", "nodev", "rro"];
+        return bind_tree(Path::new("/sys/fs/cgroup"), "/sys/fs/cgroup", &options);
+    }
     let mut options = vec!["nosuid", "noexec", "nodev", "relatime"];
     // The tree of a cgroup namespace can be mounted by who owns that alone.
     if blueprint.namespaces.user != Choice::Host && blueprint.namespaces.cgroup == Choice::Host {

@@ -1,6 +1,7 @@
 //! What is hidden and what is read-only of /proc and /sys, as Docker has it.
 
 use crate::options::{SecurityOption, SecurityOptions, Unmask};
+use crate::{Error, Result};
 
 const MASKED: [&str; 12] = [
     "/proc/acpi",
@@ -18,6 +19,44 @@ const MASKED: [&str; 12] = [
 ];
 
 const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Checks that each path that is to be shown is one that is hidden: a misspelt one would say nothing.
+///
+/// # Errors
+///
+/// With the first that is not.
+pub(super) fn check(options: &SecurityOptions) -> Result<()> {
+    let said = options.options.iter().filter_map(|option| match option {
+        SecurityOption::Unmask(Unmask::Paths(paths)) => Some(paths),
+        SecurityOption::Unmask(Unmask::All)
+        | SecurityOption::Mask(_)
+        | SecurityOption::NoNewPrivileges(_)
+        | SecurityOption::Unconfined => None,
+    });
+    let hidden = |pattern: &str| MASKED.iter().chain(&READONLY).any(|path| matches(pattern, path));
+    match said.flatten().find(|pattern| !hidden(pattern)) {
+        Some(pattern) => Err(Error::new(format!("--security-opt unmask={pattern} shows nothing"))
+            .with_cause("no path that is hidden or read-only is called so")
+            .with_hint(format!("these are: {} {}", MASKED.join(" "), READONLY.join(" ")))),
+        None => Ok(()),
+    }
+}
+
+/// Whether `path` is one that `pattern` means: `*` stands for any text without a slash, `?` for one character of it.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut rest, mut further) = (pattern.chars(), path.chars());
+    match (rest.next(), further.next()) {
+        (None, None) => true,
+        (Some('*'), first) => {
+            matches(rest.as_str(), path)
+                || first.is_some_and(|first| first != '/' && matches(pattern, further.as_str()))
+        }
+        (Some(wanted), Some(first)) if wanted == first || wanted == '?' && first != '/' => {
+            matches(rest.as_str(), further.as_str())
+        }
+        _ => false,
+    }
+}
 
 /// What is hidden.
 pub(super) fn masked(options: &SecurityOptions) -> Vec<String> {
@@ -39,8 +78,12 @@ fn remaining(paths: &[&str], options: &SecurityOptions) -> Vec<String> {
     let unmasked = |path: &str| {
         options.options.iter().any(|option| match option {
             SecurityOption::Unmask(Unmask::All) => true,
-            SecurityOption::Unmask(Unmask::Paths(unmasked)) => unmasked.iter().any(|other| other == path),
-            SecurityOption::Mask(_) | SecurityOption::NoNewPrivileges(_) => false,
+            SecurityOption::Unmask(Unmask::Paths(unmasked)) => {
+                unmasked.iter().any(|other| matches(other, path))
+            }
+            SecurityOption::Mask(_) | SecurityOption::NoNewPrivileges(_) | SecurityOption::Unconfined => {
+                false
+            }
         })
     };
     let kept = paths.iter().filter(|path| !options.privileged && !unmasked(path));
@@ -65,6 +108,22 @@ mod tests {
         assert!(masked(&options(&["unmask=all"])).is_empty());
         assert!(readonly(&options(&["systempaths=unconfined"])).is_empty());
         assert_eq!(masked(&options(&["unmask=all", "mask=/a"])), ["/a"]);
+    }
+
+    #[test]
+    fn a_pattern_shows_what_it_matches() {
+        let options = options(&["unmask=/proc/*"]);
+        assert_eq!(masked(&options), ["/sys/devices/virtual/powercap", "/sys/firmware"]);
+        assert!(readonly(&options).is_empty() && check(&options).is_ok());
+        assert!(matches("/proc/timer_*", "/proc/timer_list") && matches("/proc/kc?re", "/proc/kcore"));
+        assert!(!matches("/*", "/proc/kcore") && !matches("/proc/k", "/proc/kcore"));
+    }
+
+    #[test]
+    fn a_path_that_is_not_hidden_cannot_be_shown() {
+        assert!(check(&options(&["unmask=/proc/cpuinfo"])).is_err());
+        assert!(check(&options(&["unmask=/proc/kcore:/prok/*"])).is_err());
+        assert!(check(&options(&["unmask=all", "mask=/a"])).is_ok());
     }
 
     #[test]

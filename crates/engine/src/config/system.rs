@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use holm_namespaces::{Kind, TimeOffset};
-use oci_spec::runtime::{Linux, LinuxDeviceCgroup, LinuxResources, LinuxTimeOffset};
+use holm_namespaces::{Kind, TimeOffset, TimeOffsets};
+use oci_spec::runtime::{
+    Linux, LinuxDeviceCgroup, LinuxNamespace, LinuxNamespaceType, LinuxResources, LinuxTimeOffset,
+};
 
 use super::{Blueprint, Choice, id_mappings, paths};
 use crate::options::RuntimeChoice;
@@ -16,10 +18,11 @@ const CGROUP_PARENT: &str = "/holm";
 
 pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     let options = blueprint.options;
+    paths::check(&options.security)?;
     let mut linux = Linux::default();
     linux.set_resources(resources(blueprint));
-    linux.set_namespaces(Some(blueprint.namespaces.to_list()));
-    linux.set_cgroups_path(Some(cgroups_path(blueprint)?));
+    linux.set_namespaces(Some(namespaces(blueprint)?));
+    linux.set_cgroups_path(cgroups_path(blueprint)?);
     linux.set_masked_paths(Some(paths::masked(&options.security)));
     linux.set_readonly_paths(Some(paths::readonly(&options.security)));
     linux.set_sysctl(sysctls(blueprint)?);
@@ -45,7 +48,33 @@ fn resources(blueprint: &Blueprint<'_>) -> Option<LinuxResources> {
     })
 }
 
-fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<PathBuf> {
+/// A time namespace that nobody asked for is left out when the runtime would fail on it.
+fn namespaces(blueprint: &Blueprint<'_>) -> Result<Vec<LinuxNamespace>> {
+    let mut list = blueprint.namespaces.to_list();
+    if !blueprint.time_namespaces {
+        let offsets = blueprint.options.namespaces.time.offsets.as_ref();
+        if !can_do_without(&blueprint.namespaces.time, offsets) {
+            return Err(Error::new("--time cannot be given to another runtime")
+                .with_cause("this one does not know the time namespace")
+                .with_hint("leave --runtime out, or --time"));
+        }
+        list.retain(|namespace| namespace.typ() != LinuxNamespaceType::Time);
+    }
+    Ok(list)
+}
+
+/// Whether nobody asked for what only a time namespace has.
+fn can_do_without(time: &Choice, offsets: Option<&TimeOffsets>) -> bool {
+    offsets.is_none() && !matches!(time, Choice::Join(_))
+}
+
+/// Other runtimes take a path that they cannot make for a failure, where an ordinary user's container without one has
+/// the cgroup of its caller.
+fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<Option<PathBuf>> {
+    let other = matches!(blueprint.options.runtime, RuntimeChoice::Other(_));
+    if other && !blueprint.caller.is_machine_root() && blueprint.options.cgroup_parent.is_none() {
+        return Ok(None);
+    }
     let parent = blueprint.options.cgroup_parent.as_deref().unwrap_or(CGROUP_PARENT);
     let parent = Path::new("/").join(parent);
     let up = parent.components().any(|part| part == std::path::Component::ParentDir);
@@ -53,7 +82,7 @@ fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<PathBuf> {
         return Err(Error::new(format!("--cgroup-parent {} cannot be taken as it is", parent.display()))
             .with_cause("it is not a path of cgroups without \"..\""));
     }
-    Ok(parent.join(blueprint.name.as_str()))
+    Ok(Some(parent.join(blueprint.name.as_str())))
 }
 
 /// A parameter is set in the namespace that it belongs to, which must be one of the container's.
@@ -102,4 +131,17 @@ fn rootfs_propagation(blueprint: &Blueprint<'_>) -> Option<String> {
         return Some("rshared".to_owned());
     }
     said(&["slave", "rslave"]).then(|| "rslave".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_namespace_is_left_out_when_nobody_asked_for_it() {
+        assert!(can_do_without(&Choice::New, None) && can_do_without(&Choice::Host, None));
+        assert!(!can_do_without(&Choice::Join("/proc/1/ns/time".into()), None));
+        let offsets = "boottime=60".parse().unwrap();
+        assert!(!can_do_without(&Choice::New, Some(&offsets)));
+    }
 }

@@ -110,13 +110,14 @@ impl Containers {
     /// When there is none, or it is only being made.
     pub(crate) fn find(&self, name: &ContainerName) -> Result<Seen> {
         self.see(name.as_str()).ok_or_else(|| {
-            let others = self.names().join(", ");
-            let error = Error::new(format!("there is no container {name}"));
-            if others.is_empty() {
-                error.with_hint("none runs")
-            } else {
-                error.with_hint(format!("there is: {others}"))
-            }
+            let others = self.all();
+            let names: Vec<&str> = others.iter().map(|seen| seen.record.name.as_str()).collect();
+            let hint = match names.as_slice() {
+                [] => "no container runs".to_owned(),
+                [one] => format!("there is: {one}"),
+                several => format!("there are: {}", several.join(", ")),
+            };
+            Error::new(format!("there is no container {name}")).with_hint(hint)
         })
     }
 
@@ -169,6 +170,11 @@ impl Held {
     /// The directory of the bundle.
     pub(crate) fn bundle(&self) -> PathBuf {
         bundle(&self.path)
+    }
+
+    /// The directory in it that an overlay is mounted on.
+    pub(crate) fn mount_point(&self) -> PathBuf {
+        self.bundle().join("rootfs")
     }
 
     /// Writes the record, with which the container is seen by others.
@@ -259,6 +265,22 @@ mod tests {
         held.record(&record).unwrap();
         assert_eq!(containers.find(held.name()).unwrap().record(), &record);
         assert_eq!(containers.all().len(), 1);
+    }
+
+    #[test]
+    fn the_hint_names_what_can_be_found() {
+        let root = tempfile::tempdir().unwrap();
+        let containers = Containers::open(root.path()).unwrap();
+        let missing = "missing".parse().unwrap();
+        let hint = || containers.find(&missing).unwrap_err().hint().unwrap().to_owned();
+        std::fs::write(root.path().join("containers/stray"), "").unwrap();
+        let web = containers.hold_new(Some(&"web".parse().unwrap())).unwrap();
+        assert_eq!(hint(), "no container runs");
+        web.record(&tests_support::record(web.name())).unwrap();
+        assert_eq!(hint(), "there is: web");
+        let db = containers.hold_new(Some(&"db".parse().unwrap())).unwrap();
+        db.record(&tests_support::record(db.name())).unwrap();
+        assert_eq!(hint(), "there are: db, web");
     }
 }
 

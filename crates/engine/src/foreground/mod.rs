@@ -23,14 +23,20 @@ pub(crate) use terminal::window_size;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use holm_sys::Context;
-use rustix::event::{PollFd, PollFlags, poll};
+use std::time::{Duration, Instant};
+
+use holm_sys::{Context, send_signal_by_pidfd};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::{Because, Result};
 use relay::Relay;
 use signals::{Action, Reaction};
 use terminal::RawMode;
+
+/// How long a command may go on after its terminal was hung up. The first process of a PID namespace does not hear a
+/// `SIGHUP` that it has no handler for, and nobody is there any more to end it.
+const AFTER_HANG_UP: Duration = Duration::from_secs(10);
 
 /// What is attended to.
 #[derive(Debug)]
@@ -55,8 +61,10 @@ pub(crate) fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
     if let Some(relay) = &relay {
         relay.fit_window();
     }
+    let mut patience = Patience::Unlimited;
     loop {
-        let ended = wait(session.process, signals, relay.as_mut())?;
+        let ended = wait(session.process, signals, relay.as_mut(), patience)?;
+        patience = patience.after(relay.as_ref().is_some_and(Relay::is_hung_up), session.process);
         while let Some(signal) = signals.take() {
             match reaction.to(signal) {
                 Action::None => {}
@@ -73,14 +81,20 @@ pub(crate) fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
 }
 
 /// Waits until something happens, and passes on what can be passed on. True when the process has ended.
-fn wait(process: BorrowedFd<'_>, signals: &Signals, relay: Option<&mut Relay>) -> Result<bool> {
+fn wait(
+    process: BorrowedFd<'_>,
+    signals: &Signals,
+    relay: Option<&mut Relay>,
+    patience: Patience,
+) -> Result<bool> {
     let interests = relay.as_ref().map(|relay| relay.interests()).unwrap_or_default();
     let mut fds =
         vec![PollFd::new(&process, PollFlags::IN), PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
     if let Some(relay) = &relay {
         fds.extend(relay.poll_fds(&interests));
     }
-    match poll(&mut fds, None) {
+    let timeout = patience.left();
+    match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(errno) => return Err(errno).call(|| "poll()").because(|| "cannot wait for the container"),
     }
@@ -91,6 +105,40 @@ fn wait(process: BorrowedFd<'_>, signals: &Signals, relay: Option<&mut Relay>) -
         relay.pass(&interests, &happened);
     }
     Ok(ended)
+}
+
+/// How long the process may go on.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    /// As long as it likes.
+    Unlimited,
+    /// Until then: its terminal was hung up.
+    Until(Instant),
+    /// It was killed.
+    Over,
+}
+
+impl Patience {
+    /// What is left of it, for poll(2).
+    fn left(self) -> Option<Timespec> {
+        match self {
+            Self::Until(end) => Timespec::try_from(end.saturating_duration_since(Instant::now())).ok(),
+            Self::Unlimited | Self::Over => None,
+        }
+    }
+
+    /// What remains after something happened. A process whose time is over is killed; it may be gone already, which is
+    /// seen next.
+    fn after(self, hung_up: bool, process: BorrowedFd<'_>) -> Self {
+        match self {
+            Self::Unlimited if hung_up => Self::Until(Instant::now() + AFTER_HANG_UP),
+            Self::Until(end) if end <= Instant::now() => {
+                let _ = send_signal_by_pidfd(process, rustix::process::Signal::KILL.as_raw());
+                Self::Over
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Stops this process as the shell expects it of a job, with the terminal as it was before.

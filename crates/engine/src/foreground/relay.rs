@@ -27,7 +27,8 @@ pub(super) enum Interest {
 /// Both directions.
 #[derive(Debug)]
 pub(super) struct Relay {
-    master: OwnedFd,
+    /// The terminal of the container; none once it was hung up.
+    master: Option<OwnedFd>,
     /// Typed bytes on their way in.
     typed: Buffer,
     /// Shown bytes on their way out.
@@ -81,7 +82,7 @@ impl Relay {
         // Fails for nothing that is a terminal; a master that waits would only be slower to leave.
         let _ = fcntl_getfl(&master).and_then(|flags| fcntl_setfl(&master, flags | OFlags::NONBLOCK));
         Self {
-            master,
+            master: Some(master),
             typed: Buffer::new(),
             shown: Buffer::new(),
             output: Output::new(),
@@ -95,7 +96,7 @@ impl Relay {
     /// Gives the container's terminal the size of the user's, when that has one.
     pub(super) fn fit_window(&self) {
         if let Some(size) = window_size().filter(|size| size.ws_row > 0 && size.ws_col > 0) {
-            let _ = tcsetwinsize(&self.master, size);
+            let _ = self.master.iter().try_for_each(|master| tcsetwinsize(master, size));
         }
     }
 
@@ -112,13 +113,14 @@ impl Relay {
 
     /// The same for poll(2), in the same order.
     pub(super) fn poll_fds(&self, interests: &[Interest]) -> Vec<PollFd<'_>> {
+        let master = |flags| Some(PollFd::new(self.master.as_ref()?, flags));
         let fd = |interest: &Interest| match interest {
-            Interest::ReadInput => PollFd::from_borrowed_fd(stdin(), PollFlags::IN),
-            Interest::WriteMaster => PollFd::new(&self.master, PollFlags::OUT),
-            Interest::ReadMaster => PollFd::new(&self.master, PollFlags::IN),
-            Interest::WriteOutput => PollFd::from_borrowed_fd(self.output.fd(), PollFlags::OUT),
+            Interest::ReadInput => Some(PollFd::from_borrowed_fd(stdin(), PollFlags::IN)),
+            Interest::WriteMaster => master(PollFlags::OUT),
+            Interest::ReadMaster => master(PollFlags::IN),
+            Interest::WriteOutput => Some(PollFd::from_borrowed_fd(self.output.fd(), PollFlags::OUT)),
         };
-        interests.iter().map(fd).collect()
+        interests.iter().filter_map(fd).collect()
     }
 
     /// Moves what can be moved, after poll(2) said what happened.
@@ -134,11 +136,11 @@ impl Relay {
         match interest {
             Interest::ReadInput => self.read_input(),
             Interest::WriteMaster => {
-                if self.typed.write(self.master.as_fd(), usize::MAX) == Flow::Ended {
-                    self.input_open = false;
-                }
+                let master = self.master.as_ref();
+                let flow = master.map(|master| self.typed.write(master.as_fd(), usize::MAX));
+                self.input_open &= flow != Some(Flow::Ended);
             }
-            Interest::ReadMaster => self.master_open = self.shown.read(self.master.as_fd()) == Flow::Open,
+            Interest::ReadMaster => self.read_master(),
             Interest::WriteOutput => self.write_output(),
         }
     }
@@ -155,10 +157,25 @@ impl Relay {
         self.typed.put(if in_line { &[END_OF_INPUT; 2] } else { &[END_OF_INPUT] });
     }
 
-    /// Who reads no more gets no more; the command writes on without being seen.
+    fn read_master(&mut self) {
+        let master = self.master.as_ref();
+        let flow = master.map_or(Flow::Ended, |master| self.shown.read(master.as_fd()));
+        self.master_open = flow == Flow::Open;
+    }
+
+    /// When nobody reads any more, the container's terminal is hung up: the command gets `SIGHUP`, and an error when it
+    /// writes on, as with a terminal that somebody closes.
     fn write_output(&mut self) {
         let limit = self.output.limit();
-        self.output_open = self.shown.write(self.output.fd(), limit) == Flow::Open;
+        if self.shown.write(self.output.fd(), limit) == Flow::Ended {
+            (self.output_open, self.master_open, self.input_open) = (false, false, false);
+            self.master = None;
+        }
+    }
+
+    /// Whether the container's terminal was hung up.
+    pub(super) fn is_hung_up(&self) -> bool {
+        self.master.is_none()
     }
 
     /// Passes on what the container has written and nobody has read yet, after its process has ended. A terminal
@@ -166,8 +183,8 @@ impl Relay {
     pub(super) fn drain(&mut self) {
         while self.output_open {
             if self.shown.is_empty() {
-                let flow = if self.master_open { self.shown.read(self.master.as_fd()) } else { Flow::Ended };
-                if flow == Flow::Ended || self.shown.is_empty() {
+                self.read_master();
+                if self.shown.is_empty() {
                     return;
                 }
             }
@@ -208,5 +225,19 @@ mod tests {
         drop(other);
         relay.pass_one(Interest::ReadMaster);
         assert!(relay.interests().is_empty());
+    }
+
+    #[test]
+    fn a_terminal_whose_output_nobody_reads_is_hung_up() {
+        let (mut relay, other) = self::relay(true);
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        relay.output = Output::Own(writer);
+        drop(reader);
+        rustix::io::write(&other, b"x").unwrap();
+        relay.pass_one(Interest::ReadMaster);
+        assert!(!relay.is_hung_up());
+        relay.pass_one(Interest::WriteOutput);
+        assert!(relay.is_hung_up() && relay.interests().is_empty());
+        assert_eq!(rustix::io::write(&other, b"x"), Err(rustix::io::Errno::PIPE));
     }
 }

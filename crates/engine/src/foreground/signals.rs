@@ -5,13 +5,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use holm_sys::{SignalSet, send_signal_by_pidfd, set_signal_mask, signal_fd};
 use rustix::process::Signal;
 
-use crate::{Because, Result};
+use crate::{Because, Error, Result};
 
 /// Signals that the kernel sends for a fault of this very program: holding them back would end it without a word.
 const FAULTS: [Signal; 7] =
     [Signal::SEGV, Signal::BUS, Signal::FPE, Signal::ILL, Signal::SYS, Signal::TRAP, Signal::ABORT];
 /// Those of job control that act on this program alone.
 const OWN: [Signal; 3] = [Signal::CONT, Signal::TTIN, Signal::TTOU];
+
+/// Signals that do not ask a process without a command to end.
+const HARMLESS: [Signal; 5] = [Signal::CHILD, Signal::PIPE, Signal::URG, Signal::TSTP, Signal::WINCH];
 
 /// The signals to this process, taken one by one. They are held back from the moment on that this value is made, so
 /// that none is lost while a container is being made, until it goes.
@@ -32,6 +35,23 @@ impl Signals {
         let fd = signal_fd(&set).because(failed)?;
         let before = set_signal_mask(&set).because(failed)?;
         Ok(Self { fd, before })
+    }
+
+    /// Whether this process was asked to end, when there is no command yet that the signal could be passed on to.
+    ///
+    /// # Errors
+    ///
+    /// With the status 128+n when it was.
+    pub(crate) fn check(&self) -> Result<()> {
+        while let Some(number) = self.take() {
+            if asks_to_end(number) {
+                let status = u8::try_from(128 + number).unwrap_or(crate::error::STATUS_FAILED);
+                return Err(Error::new("the container was not made")
+                    .with_cause(format!("signal {number} came first"))
+                    .with_status(status));
+            }
+        }
+        Ok(())
     }
 
     /// The next signal that came; its number.
@@ -89,5 +109,22 @@ impl Reaction<'_> {
                 Action::None
             }
         }
+    }
+}
+
+fn asks_to_end(number: i32) -> bool {
+    !Signal::from_named_raw(number).is_some_and(|signal| HARMLESS.contains(&signal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_would_have_ended_this_process_asks_it_to_end() {
+        let asks = |signal: Signal| asks_to_end(signal.as_raw());
+        assert!(asks(Signal::INT) && asks(Signal::TERM) && asks(Signal::HUP) && asks(Signal::USR1));
+        assert!(!asks(Signal::WINCH) && !asks(Signal::CHILD));
+        assert!(asks_to_end(40), "a real-time signal");
     }
 }

@@ -6,7 +6,7 @@ mod overlay;
 mod replaced_init;
 
 pub(crate) use other::OtherRuntime;
-pub(crate) use overlay::{mount as mount_overlay, refuse_ordinary_user};
+pub(crate) use overlay::{mount as mount_overlay, refuse_ordinary_user, unmount as unmount_overlay};
 pub(crate) use replaced_init::replace as replace_init;
 
 use std::path::Path;
@@ -74,6 +74,14 @@ impl<'a> Launcher<'a> {
         match self {
             Self::Own(_) => None,
             Self::Other(other) => Some(other.program()),
+        }
+    }
+
+    /// Whether it makes time namespaces.
+    pub(crate) fn makes_time_namespaces(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Other(other) => other.lists_namespace("time"),
         }
     }
 

@@ -1,9 +1,13 @@
 //! Another OCI runtime, by runc's command line (which crun, youki and others have too).
 //!
+//! What it says when it fails is the cause that the user is told. A container without a terminal has the standard
+//! streams of the process that makes it; there the runtime says it on standard error by itself, and it is not repeated.
+//!
 //! Its state is in the container's own directory, and goes with it. The container's process is an orphan when the
 //! runtime has made it and ended: as a subreaper, this process becomes its parent and can wait for it.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -29,6 +33,33 @@ struct State {
     pid: i32,
 }
 
+/// As much of `PROGRAM features` as is needed (features.md of the specification).
+#[derive(serde::Deserialize)]
+struct Features {
+    linux: LinuxFeatures,
+}
+
+#[derive(serde::Deserialize)]
+struct LinuxFeatures {
+    namespaces: Vec<String>,
+}
+
+/// Where a call's standard error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    /// To a file, for nobody else has it.
+    Captured,
+    /// Where that of this process goes: it is the container's.
+    Shared,
+}
+
+impl Speech {
+    /// A container with a terminal of its own has nothing of the runtime's streams.
+    fn beside(console_socket: Option<&Path>) -> Self {
+        if console_socket.is_some() { Self::Captured } else { Self::Shared }
+    }
+}
+
 impl OtherRuntime {
     pub(super) fn new(program: &Path, state: &Path) -> Self {
         Self { program: program.to_owned(), state: state.to_owned() }
@@ -49,11 +80,20 @@ impl OtherRuntime {
         ];
         words.extend(console(launch.console_socket));
         words.push(launch.id.as_ref());
-        self.run_to_process(&words, &pid_file)
+        self.run_to_process(&words, &pid_file, Speech::beside(launch.console_socket))
     }
 
     pub(super) fn start(&self, id: &str) -> Result<()> {
-        self.run(&["start".as_ref(), id.as_ref()])
+        self.run(&["start".as_ref(), id.as_ref()], Speech::Captured)
+    }
+
+    /// Whether it says that it knows a kind of namespace. One that does not answer is older than the question.
+    pub(super) fn lists_namespace(&self, kind: &str) -> bool {
+        let mut command = Command::new(&self.program);
+        let output = command.arg("features").stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let output = output.ok().filter(|output| output.status.success());
+        let features: Option<Features> = output.and_then(|o| serde_json::from_slice(&o.stdout).ok());
+        features.is_some_and(|features| features.linux.namespaces.iter().any(|known| known == kind))
     }
 
     pub(super) fn exec(&self, further: &Further<'_>) -> Result<Container> {
@@ -67,7 +107,7 @@ impl OtherRuntime {
         words.extend(["--pid-file".as_ref(), pid_file.as_os_str()]);
         words.extend(console(further.console_socket));
         words.push(further.id.as_ref());
-        let result = self.run_to_process(&words, &pid_file);
+        let result = self.run_to_process(&words, &pid_file, Speech::beside(further.console_socket));
         for path in [&pid_file, &process] {
             // What stays goes with the container's directory.
             let _ = std::fs::remove_file(path);
@@ -81,7 +121,10 @@ impl OtherRuntime {
         }
         // A runtime that does not know the container fails, and has nothing to delete.
         let known = self.life(id).is_some();
-        if known { self.run(&["delete".as_ref(), "--force".as_ref(), id.as_ref()]) } else { Ok(()) }
+        if !known {
+            return Ok(());
+        }
+        self.run(&["delete".as_ref(), "--force".as_ref(), id.as_ref()], Speech::Captured)
     }
 
     pub(super) fn life(&self, id: &str) -> Option<Life> {
@@ -103,32 +146,54 @@ impl OtherRuntime {
 
     fn command(&self, words: &[&OsStr]) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--root").arg(&self.state).arg("--log").arg(self.state.join("log")).args(words);
+        command.arg("--root").arg(&self.state).arg("--log").arg(self.log()).args(words);
         command
     }
 
-    /// Runs it; the standard streams are this process's, as those of the container are to be.
-    fn run(&self, words: &[&OsStr]) -> Result<()> {
+    fn log(&self) -> PathBuf {
+        self.state.join("log")
+    }
+
+    /// Runs it; the standard streams are this process's, as those of the container are to be, with the exception that
+    /// `speech` makes.
+    fn run(&self, words: &[&OsStr], speech: Speech) -> Result<()> {
         let doing = || {
-            let word = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            format!("the runtime {} failed to {word} the container", self.program.display())
+            let tried = match words.first().map(|word| word.to_string_lossy()).as_deref() {
+                Some("exec") => "run the command in".to_owned(),
+                word => word.unwrap_or_default().to_owned(),
+            };
+            format!("the runtime {} failed to {tried} the container", self.program.display())
         };
-        let status =
-            self.command(words).status().because(|| format!("cannot run {}", self.program.display()))?;
+        let mut command = self.command(words);
+        // What was said in an earlier call is not the cause of this one's failure.
+        let _ = std::fs::remove_file(self.log());
+        let spoken = self.file("stderr")?;
+        if speech == Speech::Captured {
+            let file = File::create(&spoken).because(|| format!("cannot write {}", spoken.display()))?;
+            command.stderr(file);
+        }
+        let status = command.status().because(|| format!("cannot run {}", self.program.display()))?;
         if status.success() {
             return Ok(());
         }
-        let said = last_line(&std::fs::read_to_string(self.state.join("log")).unwrap_or_default());
-        let exit = status_of(&said);
-        let cause = if said.is_empty() { status.to_string() } else { said };
-        Err(Error::new(doing()).with_cause(cause).with_status(exit))
+        let read = |path: &Path| last_line(&std::fs::read_to_string(path).unwrap_or_default());
+        let said = match (read(&self.log()), speech) {
+            (nothing, Speech::Captured) if nothing.is_empty() => read(&spoken),
+            (logged, _) => logged,
+        };
+        let cause = match (said.as_str(), speech) {
+            ("", _) => status.to_string(),
+            (_, Speech::Shared) => "it has said why itself, above".to_owned(),
+            (said, Speech::Captured) => said.to_owned(),
+        };
+        Err(Error::new(doing()).with_cause(cause).with_status(status_of(&said)))
     }
 
     /// Runs it, and takes over the process that it made.
-    fn run_to_process(&self, words: &[&OsStr], pid_file: &Path) -> Result<Container> {
+    fn run_to_process(&self, words: &[&OsStr], pid_file: &Path, speech: Speech) -> Result<Container> {
         holm_credentials::become_subreaper()
             .because(|| "cannot become the parent of the container's process")?;
-        self.run(words)?;
+        self.run(words, speech)?;
         let failed = || format!("cannot find the process that {} made", self.program.display());
         let text = std::fs::read_to_string(pid_file).because(failed)?;
         let pid = text.trim().parse().ok().and_then(Pid::from_raw);
@@ -206,5 +271,31 @@ mod tests {
         let (_directory, other) = script("echo 'cannot do it' > \"$4\"; exit 3");
         let error = other.start("x").unwrap_err();
         assert_eq!((error.cause(), error.status()), (Some("cannot do it"), 125));
+    }
+
+    #[test]
+    fn a_runtime_that_has_no_log_is_quoted_too() {
+        let (_directory, other) = script("echo 'exec format error: exec' >&2; exit 255");
+        let error = other.start("x").unwrap_err();
+        assert_eq!((error.cause(), error.status()), (Some("exec format error: exec"), 126));
+    }
+
+    #[test]
+    fn what_a_runtime_has_told_the_user_is_not_repeated() {
+        let (_directory, other) = script("echo 'cannot do it' > \"$4\"; exit 3");
+        let error = other.run(&["create".as_ref()], Speech::Shared).unwrap_err();
+        assert!(!error.cause().unwrap().contains("cannot do it"));
+        let (_directory, other) = script("exit 3");
+        let error = other.run(&["create".as_ref()], Speech::Shared).unwrap_err();
+        assert_eq!(error.cause(), Some("exit status: 3"));
+    }
+
+    #[test]
+    fn a_runtime_is_asked_which_namespaces_it_makes() {
+        let (_directory, other) =
+            script("test \"$*\" = features && echo '{\"linux\": {\"namespaces\": [\"mount\", \"time\"]}}'");
+        assert!(other.lists_namespace("time") && !other.lists_namespace("user"));
+        let (_directory, other) = script("echo 'unknown command features' >&2; exit 1");
+        assert!(!other.lists_namespace("time"));
     }
 }

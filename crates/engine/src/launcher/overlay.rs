@@ -7,6 +7,7 @@ use holm_mounts::{Propagation, Root, Scratch, set_propagation};
 use holm_namespaces::{Kind, Kinds, unshare};
 use holm_spec::OverlayRoot;
 use rustix::fd::AsFd;
+use rustix::mount::{UnmountFlags, unmount as unmount_at};
 
 use crate::{Because, Error, Result};
 
@@ -30,6 +31,15 @@ pub(crate) fn mount(bundle: &Path, mount_point: &Path, overlay: &OverlayRoot) ->
     let mut scratch = Scratch::mount(&place, overlay.size.as_deref()).because(failed)?;
     let mounted = scratch.overlay(&overlay.lower).because(failed)?;
     mounted.attach(Root::open(mount_point).because(failed)?.as_fd()).because(failed)
+}
+
+/// Takes back what [`mount`] did, as far as it went: what is mounted in the bundle could not be removed with it. Whoever
+/// still uses the root keeps it.
+pub(crate) fn unmount(bundle: &Path, mount_point: &Path) {
+    for path in [mount_point, &bundle.join(SCRATCH)] {
+        // Nothing is mounted there when the root is another one, or when the mounting failed.
+        let _ = unmount_at(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+    }
 }
 
 /// Why an ordinary user cannot have it.

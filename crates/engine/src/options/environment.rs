@@ -11,7 +11,8 @@ use crate::{Because, Error};
 pub struct Variable {
     /// Its name.
     pub name: String,
-    /// Its value; without one it is copied from the caller's environment, when it is there.
+    /// Its value; without one it is copied from the caller's environment, when it is there. A name that ends with `*`
+    /// and has no value means all of the caller's variables that begin so.
     pub value: Option<String>,
 }
 
@@ -38,8 +39,21 @@ impl FromStr for Variable {
 ///
 /// When it cannot be read, or has in it what is no variable.
 pub fn read_env_file(path: &Path) -> Result<Vec<Variable>, Error> {
-    let text = std::fs::read_to_string(path).because(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     parse_env_file(&text).because(|| format!("cannot take the variables of {}", path.display()))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let failed = Error::new(format!("cannot read the variables of {}", path.display()));
+    match holm_sys::Errno::from_io_error(error) {
+        Some(errno) => {
+            let hint = (errno == holm_sys::Errno::NOENT)
+                .then(|| "give a file with lines of the form NAME=VALUE".to_owned());
+            failed.with_cause(holm_sys::Error::new(format!("open({path:?})"), errno)).with_some_hint(hint)
+        }
+        // It was read, and is no text.
+        None => failed.with_cause("it is not text in UTF-8"),
+    }
 }
 
 /// Reads the text of a file of variables by Docker's rules: one on a line, empty lines and those that begin with `#`
@@ -82,6 +96,13 @@ mod tests {
         let read = parse_env_file("\u{feff}# comment\n\n  A=1\nB='x' # kept\nHOME\n").unwrap();
         let said: Vec<_> = read.iter().map(|v| (v.name.as_str(), v.value.as_deref())).collect();
         assert_eq!(said, [("A", Some("1")), ("B", Some("'x' # kept")), ("HOME", None)]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_as_a_call() {
+        let error = read_env_file(Path::new("/nowhere/at/all")).unwrap_err();
+        assert!(error.cause().unwrap().contains("open(\"/nowhere/at/all\"): ENOENT"), "{error}");
+        assert!(error.hint().is_some());
     }
 
     #[test]

@@ -115,8 +115,8 @@ pub(super) fn tmpfs_option(word: &str) -> Result<String, Invalid> {
     }
 }
 
-/// The options of a tmpfs: those asked for over the careful ones, which a contrary word takes away.
-pub(super) fn tmpfs_words(asked: Vec<String>) -> Vec<String> {
+/// Those asked for over the careful ones, which a contrary word takes away.
+pub(super) fn careful_words(asked: Vec<String>) -> Vec<String> {
     let careful = [("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec")];
     let mut words: Vec<String> = Vec::with_capacity(asked.len() + careful.len());
     for (flag, contrary) in careful {
@@ -181,7 +181,10 @@ mod tests {
 
     #[test]
     fn a_tmpfs_is_careful_unless_told_otherwise() {
-        assert_eq!(tmpfs_words(vec!["exec".into(), "size=1".into()]), ["nosuid", "nodev", "exec", "size=1"]);
+        assert_eq!(
+            careful_words(vec!["exec".into(), "size=1".into()]),
+            ["nosuid", "nodev", "exec", "size=1"]
+        );
     }
 
     #[test]

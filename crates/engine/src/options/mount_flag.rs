@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::mount::{
-    BindOptions, destination, mount_flag, octal, set_once, tmpfs_option, tmpfs_words, unknown_word,
+    BindOptions, careful_words, destination, mount_flag, octal, set_once, tmpfs_option, unknown_word,
 };
 use super::{Invalid, MountKind, RequestedMount};
 
@@ -136,10 +136,11 @@ fn filesystem_options(
         _ => filesystem_field(keys, field),
     });
     let mut words = words.collect::<Result<Vec<_>, _>>()?;
-    if readonly == Some(true) {
+    // What is written to a sysfs reaches the devices of the machine.
+    if readonly.unwrap_or(fstype == "sysfs") {
         words.push("ro".to_owned());
     }
-    Ok(if fstype == "tmpfs" { tmpfs_words(words) } else { words })
+    Ok(if matches!(fstype, "tmpfs" | "proc" | "sysfs") { careful_words(words) } else { words })
 }
 
 /// Docker's keys have the type before them.
@@ -249,6 +250,15 @@ mod tests {
         assert_eq!(devpts.options, ["newinstance", "ptmxmode=0666"]);
         assert_eq!(parse_mount("type=mqueue,dst=/q").unwrap().kind, MountKind::FileSystem("mqueue"));
         assert!(parse_mount("type=overlay,dst=/o,lowerdir=/a:/b").is_ok());
+    }
+
+    #[test]
+    fn the_files_of_the_kernel_come_with_care() {
+        let options = |text: &str| parse_mount(text).unwrap().options;
+        assert_eq!(options("type=proc,dst=/p"), ["nosuid", "nodev", "noexec"]);
+        assert_eq!(options("type=proc,dst=/p,exec,ro"), ["nosuid", "nodev", "exec", "ro"]);
+        assert_eq!(options("type=sysfs,dst=/s"), ["nosuid", "nodev", "noexec", "ro"]);
+        assert_eq!(options("type=sysfs,dst=/s,rw"), ["nosuid", "nodev", "noexec"]);
     }
 
     #[test]

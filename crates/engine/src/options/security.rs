@@ -13,6 +13,9 @@ pub enum SecurityOption {
     Unmask(Unmask),
     /// `mask=PATH:...`: hidden as well.
     Mask(Vec<String>),
+    /// `seccomp=unconfined`, `apparmor=unconfined`, `label=disable`: neither a filter of system calls nor a label is
+    /// set, so what is asked for is the case.
+    Unconfined,
 }
 
 /// What is not to be hidden.
@@ -43,11 +46,11 @@ impl FromStr for SecurityOption {
             ("mask", Some(paths)) => absolute_paths(paths).map(Self::Mask),
             ("seccomp", Some("unconfined"))
             | ("apparmor", Some("unconfined"))
-            | ("label", Some("disable")) => {
-                Err(Invalid::new(format!("{text} turns off what is not on")).with_hint("leave it out"))
-            }
+            | ("label", Some("disable")) => Ok(Self::Unconfined),
             ("seccomp" | "apparmor" | "label", _) => {
-                Err(Invalid::new(format!("{key} is not set by this version")))
+                let nothing = if key == "label" { "label=disable" } else { "KEY=unconfined" };
+                Err(Invalid::new(format!("{key} is not set by this version; a later one will"))
+                    .with_hint(format!("leave it out, or take {}", nothing.replace("KEY", key))))
             }
             _ => Err(Invalid::new(format!("there is no option {text:?} here"))
                 .with_hint("take no-new-privileges=BOOL, unmask=all, unmask=PATH:PATH or mask=PATH:PATH")),
@@ -77,6 +80,13 @@ mod tests {
             read("unmask=/proc/a:/sys/b"),
             SecurityOption::Unmask(Unmask::Paths(vec!["/proc/a".into(), "/sys/b".into()]))
         );
+    }
+
+    #[test]
+    fn what_is_not_confined_may_be_asked_for() {
+        for text in ["seccomp=unconfined", "apparmor=unconfined", "label=disable", "label:disable"] {
+            assert_eq!(text.parse(), Ok(SecurityOption::Unconfined), "{text}");
+        }
     }
 
     #[test]

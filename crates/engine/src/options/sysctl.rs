@@ -51,6 +51,10 @@ impl FromStr for Sysctl {
         if !whole || !key.contains('.') || !key.bytes().all(allowed) || value.contains('\0') {
             return Err(form());
         }
+        if value.trim().is_empty() {
+            // The kernel takes the writing of nothing for no change.
+            return Err(Invalid::new(format!("{key} has no value")).with_hint(format!("write {key}=VALUE")));
+        }
         Ok(Self { key, value: value.to_owned() })
     }
 }
@@ -61,6 +65,12 @@ mod tests {
 
     fn namespace(text: &str) -> Result<Kind, Invalid> {
         text.parse::<Sysctl>().unwrap().namespace()
+    }
+
+    #[test]
+    fn an_empty_value_sets_nothing() {
+        assert!("kernel.msgmax=".parse::<Sysctl>().is_err());
+        assert!("kernel.msgmax= ".parse::<Sysctl>().is_err());
     }
 
     #[test]

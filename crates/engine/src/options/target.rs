@@ -46,6 +46,11 @@ impl Target {
             return Ok(Self { root: RootSource::Directory(directory), command: words });
         }
         let Some(first) = words.first() else { return Ok(Self { root: RootSource::Host, command: words }) };
+        if first.is_empty() {
+            return Err(Invalid::new("the name of the image or command is empty").with_hint(
+                "a variable of the shell may be unset; without any word the shell of this machine is run",
+            ));
+        }
         if let Some(transport) = FOREIGN.iter().find(|transport| first.starts_with(**transport)) {
             return Err(
                 Invalid::new(format!("images are not read from {transport}")).with_hint(copy_hint(first))
@@ -109,6 +114,7 @@ mod tests {
             Target { root: RootSource::Host, command: vec!["sh".into(), "-c".into(), "oci:x".into()] }
         );
         assert_eq!(read(&[]).root, RootSource::Host);
+        assert!(Target::from_words(None, vec![String::new()]).unwrap_err().cause().contains("empty"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::mount::{BindOptions, destination, tmpfs_option, tmpfs_words};
+use super::mount::{BindOptions, careful_words, destination, tmpfs_option};
 use super::{Invalid, MountKind, RequestedMount};
 
 const FORM: &str =
@@ -57,7 +57,7 @@ pub fn parse_tmpfs(text: &str) -> Result<RequestedMount, Invalid> {
     Ok(RequestedMount {
         destination: destination(target)?,
         kind: MountKind::FileSystem("tmpfs"),
-        options: tmpfs_words(asked),
+        options: careful_words(asked),
     })
 }
 

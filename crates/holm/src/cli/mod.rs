@@ -11,7 +11,7 @@ mod stop;
 mod streams;
 
 use clap::{ArgAction, Parser, Subcommand};
-use holm_engine::Result;
+use holm_engine::{Listener, Result};
 
 use crate::output::{Narrator, Verbosity};
 
@@ -67,6 +67,9 @@ impl Cli {
         let mut narrator = Narrator::new(Verbosity::new(self.verbose, variable.as_deref()));
         if self.command.enters_container() {
             holm_runtime::protect_own_program()?;
+        }
+        if let Some(unknown) = variable.as_deref().filter(|value| !Verbosity::is_known(value)) {
+            narrator.note(&format!("HOLM_LOG={unknown} says nothing here: take steps or debug"));
         }
         match self.command {
             Command::Run(run) => run.execute(&mut narrator),

@@ -8,6 +8,7 @@ use holm_engine::options::SignalNumber;
 use holm_engine::{Error, Result, exec_process, run_bundle};
 use holm_runtime::{CreateRequest, ExecRequest};
 use holm_state::{Root, State};
+use holm_sys::Context;
 
 use crate::output::{Narrator, answer};
 
@@ -128,11 +129,14 @@ impl Oci {
     }
 
     pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
+        self.operate(narrator)
+    }
+
+    fn operate(&self, narrator: &mut Narrator) -> Result<u8> {
         let root = match &self.root {
-            Some(path) => Root::open(path),
-            None => Root::open_default(),
+            Some(path) => Root::open(path)?,
+            None => holm_engine::run_directory()?,
         };
-        let root = root.map_err(Error::from)?;
         match &self.operation {
             Operation::Create(create) => drop(holm_runtime::create(&root, &create.request(false), narrator)?),
             Operation::Start { id } => holm_runtime::start(&root, id)?,
@@ -179,7 +183,8 @@ impl ExecProcess {
 
 fn load(path: &Path) -> Result<oci_spec::runtime::Process> {
     let failed = || Error::new(format!("cannot read the process {}", path.display()));
-    let text = std::fs::read(path).map_err(|error| failed().with_cause(error))?;
+    let text =
+        std::fs::read(path).call(|| format!("open({path:?})")).map_err(|error| failed().with_cause(error))?;
     serde_json::from_slice(&text).map_err(|error| failed().with_cause(error))
 }
 

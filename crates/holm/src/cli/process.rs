@@ -17,7 +17,7 @@ pub(super) struct ProcessArgs {
     #[arg(short, long, value_name = "PATH")]
     pub(super) workdir: Option<PathBuf>,
 
-    /// Set a variable of the environment, or copy one
+    /// Set a variable of the environment, or copy one; NAME* copies all that begin so
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     env: Vec<Variable>,
 

@@ -37,7 +37,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIRECTORY")]
     rootfs: Option<PathBuf>,
 
-    /// Print what would be done, step by step, and do nothing
+    /// Print what would be done, step by step, and do nothing but unpack an image that is not unpacked yet
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     dry_run: Option<PlanFormat>,
 
@@ -174,6 +174,7 @@ struct MountArgs {
     volume: Vec<RequestedMount>,
 
     /// Mount something: type=bind|tmpfs|mqueue|proc|sysfs|devpts|cgroup|ramfs|overlay,src=PATH,dst=PATH,ro,...
+    /// (what is hidden in /proc and /sys is not hidden in a further proc or sysfs elsewhere)
     #[arg(long, value_name = "KEY=VALUE,...", value_parser = parse_mount)]
     mount: Vec<RequestedMount>,
 
@@ -205,11 +206,12 @@ struct SecurityArgs {
     #[arg(long, value_name = "CAPABILITY")]
     cap_add: Vec<CapabilityChoice>,
 
-    /// Take a capability away, or ALL
+    /// Take a capability away, or ALL: then those that --cap-add names remain, also with --privileged
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<CapabilityChoice>,
 
-    /// no-new-privileges=BOOL [default: true], unmask=all|PATH:PATH, mask=PATH:PATH
+    /// no-new-privileges=BOOL [default: true], unmask=all|PATH:PATH (* matches), mask=PATH:PATH; seccomp=unconfined,
+    /// apparmor=unconfined and label=disable are the case anyway: there is no filter of system calls and no label
     #[arg(long = "security-opt", value_name = "OPTION")]
     security_opt: Vec<SecurityOption>,
 

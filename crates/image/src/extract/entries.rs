@@ -105,9 +105,8 @@ impl Extractor {
         if reserved(target.as_bytes()) {
             return Err(Refusal::Invalid(to("is a whiteout")));
         }
-        if target == *name {
-            return Ok(());
-        }
+        // Harmless where an earlier entry made the file; without one there is nothing to be linked to.
+        let itself = target == *name;
         let source = self.tree.existing(directory).map_err(|refusal| match refusal {
             Refusal::Outside(_) => Refusal::Outside(to("leads through a symbolic link")),
             _ => Refusal::Invalid(to("is not in this layer")),
@@ -117,6 +116,7 @@ impl Extractor {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
                 return Err(Refusal::Invalid(to("is a directory")));
             }
+            _ if itself => return Ok(()),
             _ => {}
         }
         self.place(name, |place, new| {

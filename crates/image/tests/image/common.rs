@@ -17,7 +17,7 @@ pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// Says why a test does not run; where all should, that is a failure.
 pub fn skip(reason: &str) {
-    assert!(std::env::var_os("HOLM_TEST_NO_SKIP").is_none_or(|value| value != "1"), "skipped: {reason}");
+    assert!(std::env::var_os("HOLM_TEST_NO_SKIP").is_none(), "skipped: {reason}");
     eprintln!("skipped: {reason}");
 }
 

@@ -111,6 +111,7 @@ fn hard_links_to_the_outside() {
     assert_outside(&Layer::of([hard_link("a", "../../../../etc/passwd")]), "outside");
     assert_outside(&Layer::of([symlink("etc", "/etc"), hard_link("a", "etc/passwd")]), "symbolic link");
     assert_entry(&Layer::of([hard_link("a", "missing")]), "not in this layer");
+    assert_entry(&Layer::of([hard_link("a", "a")]), "not in this layer");
     assert_entry(&Layer::of([directory("d"), hard_link("a", "d")]), "directory");
     assert_entry(&Layer::of([file(".wh.x", ""), hard_link("a", ".wh.x")]), "whiteout");
 }

@@ -32,6 +32,25 @@ pub enum ProgramError {
     },
 }
 
+impl ProgramError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            // What shadow-utils says when getpwuid(3) finds nobody.
+            Self::Refused { said, .. } if said.contains("annot determine your user name") => {
+                "this uid has no entry in /etc/passwd, without which the program gives it no ids: add one, or take \
+                 --userns identity, which needs no program"
+            }
+            Self::Refused { .. } => {
+                "give this user a range: a line such as USER:100000:65536 in /etc/subuid and in /etc/subgid"
+            }
+            Self::Run { .. } => {
+                "it must be there and be executable: install the package uidmap, or shadow-utils"
+            }
+        }
+    }
+}
+
 /// The two programs.
 #[derive(Debug, Clone)]
 pub struct IdMapper {
@@ -83,4 +102,16 @@ fn run(program: &PathBuf, pid: Pid, map: &IdMap) -> Result<(), ProgramError> {
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(ProgramError::Refused { program: program.clone(), said })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_name_is_not_told_to_take_a_range() {
+        let refused = |said: &str| ProgramError::Refused { program: "/p".into(), said: said.into() };
+        assert!(refused("newuidmap: Cannot determine your user name.").hint().contains("/etc/passwd"));
+        assert!(refused("newuidmap: uid range [0-1) -> [1-2) not allowed").hint().contains("/etc/subuid"));
+    }
 }

@@ -79,18 +79,14 @@ fn other(what: &str, error: impl Into<StepError>) -> Failure {
 /// /proc/PID that an ordinary user writes them to would be root's (proc(5), "dumpable"). It is alone with its
 /// capabilities in a user namespace that was made with it, so whoever could trace it now is its maker's equal.
 fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
+    let clocks = clocks(orders);
     if !orders.awaits_maps {
         holm_credentials::set_dumpable(false)?;
     }
-    let proc: OwnedFd = rustix::fs::open(
-        "/proc",
-        rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .call(|| "open(\"/proc\", O_PATH)")?;
-    let real = is_procfs(proc.as_fd())?;
+    let proc = if orders.target.is_some() { None } else { procfs()? };
     Ok(ChildBench {
-        proc: real.then_some(proc),
+        proc,
+        clocks,
         entrance: None,
         target: None,
         console_socket: None,
@@ -101,6 +97,25 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
     })
+}
+
+/// The host's procfs. Who joins a container has no use for it, and would bring it within the container's reach.
+fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let proc =
+        rustix::fs::open("/proc", flags, rustix::fs::Mode::empty()).call(|| "open(\"/proc\", O_PATH)")?;
+    Ok(is_procfs(proc.as_fd())?.then_some(proc))
+}
+
+/// The file of this process's clocks, for a plan that sets them. A child of a process between is closed already, and does
+/// without: as root it can open the file later.
+fn clocks(orders: &ChildOrders<'_>) -> Option<OwnedFd> {
+    let mut steps = orders.phases.iter().flat_map(|(_, steps)| steps.iter());
+    let sets =
+        steps.any(|step| matches!(step, Step::UnshareTime { offsets } if *offsets != Default::default()));
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+    let open = || rustix::fs::open("/proc/self/timens_offsets", flags, rustix::fs::Mode::empty()).ok();
+    sets.then(open).flatten()
 }
 
 /// Waits for the parent's word, which comes with the mounts that it took.

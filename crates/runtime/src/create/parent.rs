@@ -89,7 +89,7 @@ fn v2_cgroup(clone: &CloneStep, bench: &ParentBench<'_>) -> holm_sys::Result<Opt
 fn guarded_clone(
     clone: &CloneStep,
     cgroup: Option<&OwnedFd>,
-    orders: ChildOrders<'_>,
+    mut orders: ChildOrders<'_>,
     theirs: Channel,
     narrator: &Narrator<'_>,
 ) -> Result<Guarded, Error> {
@@ -106,7 +106,7 @@ fn guarded_clone(
         Forked::Parent { pid, pidfd } => Ok(Guarded { pid, pidfd: Some(pidfd) }),
         Forked::Child => {
             if !direct {
-                between::run(clone, cgroup.map(AsFd::as_fd), orders.target.as_ref(), &theirs);
+                between::run(clone, cgroup.map(AsFd::as_fd), &mut orders, &theirs);
             }
             child::run(orders, theirs)
         }

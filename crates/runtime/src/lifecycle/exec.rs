@@ -15,10 +15,11 @@ use crate::create::parent::{self, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, write_pid_file};
 use crate::lifecycle::kill::pidfd;
+use crate::lifecycle::state::settled;
 use crate::observer::Observer;
 use crate::probe::probe;
 use crate::report::Narrator;
-use crate::steps::ParentBench;
+use crate::steps::{ParentBench, namespaces};
 
 /// What [`exec`] is asked for.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 
 /// The record of a container that runs, and the process whose namespaces are joined.
 fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = settled(root, id)?;
     match (record.status(), record.member()) {
         (Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => {
@@ -100,7 +101,6 @@ fn make(
 ) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
-        (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
@@ -115,7 +115,6 @@ fn make(
         child: None,
         taken: Vec::new(),
     };
-    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let orders = ChildOrders {
         phases: vec![
             (Phase::Isolate, plan.isolate.as_slice()),
@@ -147,6 +146,7 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
     let mut target = JoinTarget {
         inner: Kinds::default(),
         outer: Kinds::default(),
+        ids: own_user.then(|| first_ids(pid)).flatten(),
         groups_denied: false,
         v1_cgroup: false,
     };
@@ -166,6 +166,15 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
 
 fn belongs_to(namespace: &Namespace, user: &holm_namespaces::NamespaceId) -> bool {
     namespace.owner().and_then(|owner| owner.id()).is_ok_and(|owner| owner == *user)
+}
+
+/// The uid and gid of root in the user namespace of `pid`, where it is mapped; else the first that are.
+fn first_ids(pid: Pid) -> Option<(u32, u32)> {
+    let first = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_nonzero())).ok()?;
+        namespaces::first_mapped(&text)
+    };
+    Some((first("uid_map")?, first("gid_map")?))
 }
 
 fn setgroups_denied(pid: Pid) -> bool {

@@ -1,6 +1,6 @@
 //! state and list.
 
-use holm_state::{Root, State, Status};
+use holm_state::{Record, Root, State, Status};
 
 use crate::error::Error;
 
@@ -20,7 +20,7 @@ pub fn state(root: &Root, id: &str) -> Result<State, Error> {
 ///
 /// When there is no container of this id, or it does not run.
 pub fn member(root: &Root, id: &str) -> Result<i32, Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = settled(root, id)?;
     match (record.status(), record.member()) {
         (Status::Created | Status::Running, Some(process)) => Ok(process.pid),
         (status, _) => Err(holm_state::Error::Illegal { action: "join", id: id.to_owned(), status }.into()),
@@ -35,4 +35,16 @@ pub fn member(root: &Root, id: &str) -> Result<i32, Error> {
 pub fn list(root: &Root) -> Result<Vec<State>, Error> {
     let ids = root.ids()?;
     Ok(ids.iter().filter_map(|id| state(root, id).ok()).collect())
+}
+
+/// The record of a container. One that is being started has written down that it runs: its command may have said so
+/// itself already.
+pub(crate) fn settled(root: &Root, id: &str) -> Result<Record, Error> {
+    let missing = || holm_state::Error::NotFound { id: id.to_owned() };
+    let record = root.entry(id)?.read()?.ok_or_else(missing)?;
+    if record.status() != Status::Created {
+        return Ok(record);
+    }
+    // Who starts it holds the lock until that is done.
+    Ok(root.entry(id)?.lock()?.read()?.ok_or_else(missing)?)
 }

@@ -1,9 +1,9 @@
 //! The container's cgroup.
 
-use holm_cgroups::{Cgroup, CgroupPath, CreateOptions};
+use holm_cgroups::{Cgroup, CgroupPath, CreateOptions, Entrance};
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, ParentBench, StepResult};
+use crate::steps::{ParentBench, StepResult};
 
 /// Makes it, wherever the caller may.
 pub(crate) fn create(bench: &mut ParentBench<'_>, path: &CgroupPath) -> StepResult {
@@ -14,7 +14,7 @@ pub(crate) fn create(bench: &mut ParentBench<'_>, path: &CgroupPath) -> StepResu
 }
 
 /// Moves this process into its v1 hierarchies.
-pub(crate) fn enter(bench: &mut ChildBench) -> StepResult {
-    let entrance = bench.entrance.take().ok_or_else(|| StepError::new("no cgroup was made"))?;
+pub(crate) fn enter(entrance: &mut Option<Entrance>) -> StepResult {
+    let entrance = entrance.take().ok_or_else(|| StepError::new("no cgroup was made"))?;
     Ok(entrance.enter()?)
 }

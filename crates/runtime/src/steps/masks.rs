@@ -1,6 +1,6 @@
 //! Paths that are hidden or made read-only.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use holm_mounts::{Detached, FsOption, MountAttr, is_directory, set_attributes};
@@ -74,17 +74,7 @@ pub(crate) fn readonly(bench: &ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
     let copy = Detached::copy_of(target.as_fd(), true)?;
     copy.attach(target.as_fd())?;
-    read_only(copy.as_fd())
-}
-
-fn read_only(mount: BorrowedFd<'_>) -> StepResult {
-    match set_attributes(mount, MountAttr::RDONLY, MountAttr::empty(), true) {
-        // Before Linux 5.12 the top mount alone can be changed.
-        Err(error) if error.errno() == Errno::NOSYS => {
-            Ok(set_attributes(mount, MountAttr::RDONLY, MountAttr::empty(), false)?)
-        }
-        result => Ok(result?),
-    }
+    Ok(set_attributes(copy.as_fd(), MountAttr::RDONLY, MountAttr::empty(), true)?)
 }
 
 /// What is at `path` in the root; `None` when there is nothing.

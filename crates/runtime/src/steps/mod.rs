@@ -62,6 +62,8 @@ impl ParentBench<'_> {
 pub(crate) struct ChildBench {
     /// The host's /proc, verified, from before any mount of the container.
     pub(crate) proc: Option<OwnedFd>,
+    /// Where the offsets of this process's clocks are written, opened while it could be.
+    pub(crate) clocks: Option<OwnedFd>,
     pub(crate) entrance: Option<Entrance>,
     /// The container's process to join, for an exec.
     pub(crate) target: Option<OwnedFd>,
@@ -84,12 +86,12 @@ impl ChildBench {
     /// Carries out a step of the child.
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
-            Step::EnterCgroup => cgroup::enter(self),
+            Step::EnterCgroup => cgroup::enter(&mut self.entrance),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::TakeIds { ids } => namespaces::take_ids(*ids),
             Step::UnshareCgroup => namespaces::unshare_cgroup(),
-            Step::UnshareTime { offsets } => namespaces::unshare_time(offsets),
+            Step::UnshareTime { offsets } => namespaces::unshare_time(self, offsets),
             Step::SetHostname { name } => namespaces::set_hostname(name),
             Step::SetDomainname { name } => namespaces::set_domainname(name),
             Step::LoopbackUp => Ok(holm_network::loopback_up()?),

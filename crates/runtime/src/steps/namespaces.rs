@@ -30,7 +30,7 @@ pub(crate) fn join_process(target: Option<&OwnedFd>, kinds: Kinds) -> StepResult
 pub(crate) fn take_ids(ids: Option<(u32, u32)>) -> StepResult {
     let (uid, gid) = match ids {
         Some(ids) => ids,
-        None => (first_mapped("/proc/self/uid_map")?, first_mapped("/proc/self/gid_map")?),
+        None => (own_first("/proc/self/uid_map")?, own_first("/proc/self/gid_map")?),
     };
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     let call = || format!("setresgid({0}, {0}, {0})", gid.as_raw());
@@ -40,13 +40,16 @@ pub(crate) fn take_ids(ids: Option<(u32, u32)>) -> StepResult {
     Ok(())
 }
 
-/// 0 where it is mapped, else the first id of the map.
-fn first_mapped(path: &str) -> Result<u32, StepError> {
+fn own_first(path: &str) -> Result<u32, StepError> {
     let text = std::fs::read_to_string(path).call(|| format!("read({path:?})"))?;
+    first_mapped(&text).ok_or_else(|| StepError::new(format!("{path} is empty")))
+}
+
+/// Of the text of an id map: 0 where it is mapped, else the first id; `None` when it is empty.
+pub(crate) fn first_mapped(text: &str) -> Option<u32> {
     let first = |line: &str| line.split_ascii_whitespace().next()?.parse::<u32>().ok();
     let mapped: Vec<u32> = text.lines().filter_map(first).collect();
-    let any = mapped.first().copied().ok_or_else(|| StepError::new(format!("{path} is empty")))?;
-    Ok(if mapped.contains(&0) { 0 } else { any })
+    if mapped.contains(&0) { Some(0) } else { mapped.first().copied() }
 }
 
 /// A cgroup namespace, rooted at the cgroup that this process is in.
@@ -56,9 +59,12 @@ pub(crate) fn unshare_cgroup() -> StepResult {
 
 /// A time namespace with its clocks set, entered at once: the offsets can be written only before the first process is
 /// in it, and unshare(2) puts only future children there.
-pub(crate) fn unshare_time(offsets: &TimeOffsets) -> StepResult {
+pub(crate) fn unshare_time(bench: &mut ChildBench, offsets: &TimeOffsets) -> StepResult {
     unshare(Kinds::from(Kind::Time))?;
-    offsets.write()?;
+    match bench.clocks.take() {
+        Some(clocks) => offsets.write_to(clocks.into())?,
+        None => offsets.write()?,
+    }
     let made = Namespace::open_as(Path::new("/proc/self/ns/time_for_children"), Kind::Time)
         .map_err(StepError::from)?;
     Ok(setns(&made)?)
