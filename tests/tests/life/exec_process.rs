@@ -95,7 +95,7 @@ fn the_directory_is_the_container_s_or_another() {
         let running = sleeper(ground, &name, &["--workdir", "/var/lib"]);
         assert_eq!(exec(ground, &name, &["pwd"]), "/var/lib");
         assert_eq!(exec(ground, &name, &["-w", "/tmp", "pwd"]), "/tmp");
-        for (directory, status) in [("relative", 125), ("/no/such/directory", 125)] {
+        for (directory, status) in [("relative", 125), ("/no/such/directory", 126)] {
             let told = ground.holm(["exec", "-w", directory, &name, "/bin/true"]).finish().fails(status);
             told.mentions(directory);
         }
