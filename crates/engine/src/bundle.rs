@@ -88,7 +88,7 @@ pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<B
         path,
         command,
         terminal,
-        interactive: options.streams.interactive.unwrap_or(options.streams.terminal != Some(true)),
+        interactive: options.streams.pass_input(),
         stop_signal: stop_signal(options, &findings.root)?,
     })
 }

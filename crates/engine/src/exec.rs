@@ -34,7 +34,7 @@ impl Engine {
             let wanted = options.streams.interactive != Some(false);
             wanted && self.caller.on_terminal && config::is_interactive_shell(&options.command)
         });
-        let interactive = options.streams.interactive.unwrap_or(options.streams.terminal != Some(true));
+        let interactive = options.streams.pass_input();
         let process = self.further_process(options, &load(&seen)?, pid, terminal)?;
         if !terminal && !interactive {
             run::close_input()?;

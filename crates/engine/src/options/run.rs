@@ -63,6 +63,13 @@ pub struct Streams {
     pub interactive: Option<bool>,
 }
 
+impl Streams {
+    /// Whether standard input is passed on.
+    pub(crate) fn pass_input(self) -> bool {
+        self.interactive.unwrap_or(self.terminal != Some(true))
+    }
+}
+
 /// The namespaces of a container. The mount namespace is always its own.
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceOptions {
