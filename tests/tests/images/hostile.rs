@@ -7,6 +7,9 @@ use tar::EntryType;
 
 use crate::{both, empty, everyone};
 
+/// How a layer is packed, or spoilt.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// Runs an image that must be refused, and looks that nothing of its last layer is there.
 fn refused(ground: &Ground, layout: &Layout) -> Told {
     let told = ground.run([layout.reference().as_str(), "/bin/true"]).finish().fails(125);
@@ -109,7 +112,7 @@ fn content_that_ends_too_early_or_is_nothing_of_the_kind() {
             let packed = gzip(bytes);
             packed[..packed.len() / 2].to_vec()
         };
-        let packings: [(fn(&[u8]) -> Vec<u8>, &str); 3] = [
+        let packings: [(Pack, &str); 3] = [
             (half, "+gzip"),
             (|_| b"this is no gzip".to_vec(), "+gzip"),
             (|_| vec![0x28, 0xb5, 0x2f, 0xfd, 9], "+zstd"),
