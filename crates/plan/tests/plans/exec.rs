@@ -1,0 +1,128 @@
+//! What holds for every way into a container that runs.
+
+use holm_namespaces::{Kind, Kinds};
+use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Step, plan_exec};
+use holm_spec::Process;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use serde_json::Value;
+
+use crate::given::{any_options, process};
+use crate::hosts::any_host;
+use crate::privileges;
+use crate::steps::{Subject, subject};
+
+pub(crate) fn checked(config: &Value) -> Process {
+    Process::check(&serde_json::from_value(config.clone()).unwrap()).unwrap()
+}
+
+fn kinds(bits: u8) -> Kinds {
+    let kinds = Kind::ALL.into_iter().enumerate();
+    kinds.filter(|(place, _)| bits & (1 << place) != 0).map(|(_, kind)| kind).collect()
+}
+
+/// Namespaces of a container, of which those further out are not of its own user namespace.
+fn any_target() -> impl Strategy<Value = JoinTarget> {
+    (any::<[u8; 2]>(), any::<[bool; 2]>()).prop_map(|([all, outer], [groups_denied, v1_cgroup])| {
+        let user = kinds(all).contains(Kind::User);
+        let further = |kind: &Kind| user && *kind != Kind::User && kinds(outer).contains(*kind);
+        let (outer, inner): (Vec<Kind>, Vec<Kind>) = kinds(all).iter().partition(further);
+        JoinTarget {
+            inner: inner.into_iter().collect(),
+            outer: outer.into_iter().collect(),
+            groups_denied,
+            v1_cgroup,
+        }
+    })
+}
+
+/// The kinds of each join: those before the clone, and those of the child.
+fn joins(plan: &ExecPlan) -> (Vec<Kinds>, Vec<Kinds>) {
+    let kinds = |steps: &[Step]| -> Vec<Kinds> {
+        let kinds = |step: &Step| match step {
+            Step::JoinProcess { kinds } => Some(*kinds),
+            _ => None,
+        };
+        steps.iter().filter_map(kinds).collect()
+    };
+    let before = [kinds(&plan.prepare), kinds(&plan.clone.between)].concat();
+    (before, kinds(&plan.isolate))
+}
+
+/// Each namespace once; the PID namespace by who clones; without privilege outside the user namespace first of all (in
+/// the first call, which does it in the right order itself), with it after those that lie further out.
+fn joins_are_legal(plan: &ExecPlan, target: &JoinTarget, facts: &HostFacts) -> Result<(), TestCaseError> {
+    let (before, child) = joins(plan);
+    prop_assert!(child.iter().all(|kinds| !kinds.contains(Kind::Pid)));
+    let order: Vec<Kinds> = before.into_iter().chain(child).collect();
+    let mut joined: Vec<Kind> = order.iter().flat_map(|kinds| kinds.iter()).collect();
+    joined.sort_unstable();
+    let mut wanted: Vec<Kind> = target.inner.iter().chain(target.outer.iter()).collect();
+    wanted.sort_unstable();
+    prop_assert_eq!(joined, wanted);
+    let place = |wanted: Kind| order.iter().position(|kinds| kinds.contains(wanted));
+    let Some(user) = place(Kind::User) else { return Ok(()) };
+    for kind in target.outer.iter() {
+        prop_assert!(place(kind).unwrap() < user, "{kind} belongs further out");
+    }
+    for kind in target.inner.iter() {
+        prop_assert!(facts.privileged() || place(kind).unwrap() >= user, "{kind} takes the rights of inside");
+    }
+    // In the mount namespace of the container /proc is another.
+    prop_assert!(
+        place(Kind::Mount)
+            .is_none_or(|mount| order[mount..].len() == 1 || target.outer.contains(Kind::Mount))
+    );
+    Ok(())
+}
+
+fn steps_are_in_place(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCaseError> {
+    let enter = plan.isolate.iter().position(|step| *step == Step::EnterCgroup);
+    prop_assert_eq!(
+        enter,
+        target.v1_cgroup.then_some(0),
+        "in a joined cgroup namespace the way in is out of sight"
+    );
+    let take = plan.isolate.iter().position(|step| matches!(step, Step::TakeIds { .. }));
+    prop_assert_eq!(take.is_some(), target.inner.contains(Kind::User));
+    let last_join = plan.isolate.iter().rposition(|step| matches!(step, Step::JoinProcess { .. }));
+    prop_assert!(take.is_none() || last_join.is_none() || last_join < take);
+    prop_assert!(plan.clone.namespaces.is_empty(), "an exec makes no namespace");
+    for step in &plan.privileges {
+        prop_assert_eq!(subject(step), Subject::Process);
+    }
+    Ok(())
+}
+
+fn of(process: &Process, target: &JoinTarget, facts: &HostFacts, options: &Options) -> ExecPlan {
+    plan_exec(process, target, facts, options)
+}
+
+proptest! {
+    #[test]
+    fn an_exec_joins_what_there_is_in_a_legal_order(
+        process in process(), target in any_target(), facts in any_host(),
+    ) {
+        // Nobody without privilege gets into what belongs further out: it is not in such a container's reach.
+        let reachable = facts.privileged() || target.outer.is_empty();
+        prop_assume!(reachable);
+        let plan = of(&checked(&process), &target, &facts, &Options::default());
+        joins_are_legal(&plan, &target, &facts)?;
+        steps_are_in_place(&plan, &target)?;
+    }
+
+    #[test]
+    fn an_exec_gives_up_privileges_as_a_container_does(
+        process in process(), target in any_target(), facts in any_host(), options in any_options(),
+    ) {
+        let process = checked(&process);
+        let plan = of(&process, &target, &facts, &options);
+        privileges::are_in_order(&plan.privileges, &process, &options)?;
+        privileges::are_those_asked_for(&plan.privileges, &process)?;
+        let available = privileges::available(target.inner.contains(Kind::User), &facts);
+        privileges::sets_are_legal(&plan.privileges, &process, available)?;
+        let denied = plan.privileges.iter().any(|step| matches!(step, Step::SetIds { groups: None, .. }));
+        prop_assert_eq!(denied, target.groups_denied);
+        prop_assert_eq!(of(&process, &target, &facts, &options), plan);
+    }
+}
