@@ -1,0 +1,53 @@
+//! The chores of this workspace, as `cargo xtask CHORE`.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod documents;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a chore answers: an error is printed, and that is all that becomes of it.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of this workspace")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Measure how fast and how small Holm is, beside its floor and its peers (as root)
+    Bench(bench::Options),
+    /// Write the man pages of every command
+    Man {
+        /// Where to
+        #[arg(default_value = "target/man")]
+        directory: PathBuf,
+    },
+    /// Write the completions for every shell
+    Completions {
+        /// Where to
+        #[arg(default_value = "target/completions")]
+        directory: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().chore {
+        Chore::Bench(options) => bench::run(&options),
+        Chore::Man { directory } => documents::man(&directory),
+        Chore::Completions { directory } => documents::completions(&directory),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
