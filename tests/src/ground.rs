@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::call::{Call, Caller};
 use crate::leftovers::Leftovers;
-use crate::{binary, is_root, needs, rootfs, runtime};
+use crate::{Ability, able, binary, is_root, needs, rootfs, runtime};
 
 /// The ordinary user that root's tests become: `daemon`, whom every Linux has.
 pub const UID: u32 = 1;
@@ -187,6 +187,16 @@ impl Ground {
     /// Whether a user's containers have more ids than one.
     pub fn has_many_ids(&self) -> bool {
         self.who != Who::WithoutRanges
+    }
+
+    /// Whether its containers can join namespaces of one another: an ordinary user's need the user namespace for it.
+    pub fn can_join(&self) -> bool {
+        self.is_root() || able(Ability::JoinUserNamespace)
+    }
+
+    /// Whether [`Ground::on_host`] can be had.
+    pub fn can_run_on_host(&self) -> bool {
+        self.is_root() || able(Ability::RootlessLayers)
     }
 
     /// The uid of the user.
