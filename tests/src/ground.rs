@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::call::{Call, Caller};
 use crate::leftovers::Leftovers;
-use crate::{binary, is_root, needs, rootfs, runtime};
+use crate::{Ability, able, binary, is_root, needs, rootfs, runtime};
 
 /// The ordinary user that root's tests become: `daemon`, whom every Linux has.
 pub const UID: u32 = 1;
@@ -189,6 +189,16 @@ impl Ground {
         self.who != Who::WithoutRanges
     }
 
+    /// Whether its containers can join namespaces of one another: an ordinary user's need the user namespace for it.
+    pub fn can_join(&self) -> bool {
+        self.is_root() || able(Ability::JoinUserNamespace)
+    }
+
+    /// Whether [`Ground::on_host`] can be had.
+    pub fn can_run_on_host(&self) -> bool {
+        self.is_root() || able(Ability::RootlessLayers)
+    }
+
     /// The uid of the user.
     pub fn uid(&self) -> u32 {
         self.caller.uid.unwrap_or(rustix::process::geteuid().as_raw())
@@ -257,9 +267,6 @@ impl Ground {
         let mut call = self.holm(["run"]);
         if let Some(runtime) = runtime() {
             call = call.words(["--runtime", &runtime]);
-            if !crate::knows_time() && !words.contains(&"--time") {
-                call = call.words(["--time", "host"]);
-            }
         }
         if !words.contains(&"--name") {
             self.runs.set(self.runs.get() + 1);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use crate::PATIENCE;
 use crate::stream::{Stream, end_of};
+use crate::{PATIENCE, runtime};
 
 /// A process that is killed when the test ends before it.
 pub struct Running {
@@ -35,6 +35,8 @@ pub struct Finished {
 /// An error in the form that every error has.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
+    /// What another runtime said before Holm did: it has the standard error of the container.
+    pub said: String,
     /// What was tried.
     pub what: String,
     /// What came in between.
@@ -179,7 +181,8 @@ impl Finished {
 }
 
 impl Told {
-    /// Reads standard error: one `error:`, at most one `cause:` and `hint:`, nothing else but notes.
+    /// Reads standard error: one `error:`, at most one `cause:` and `hint:`, nothing else but notes. Another runtime
+    /// speaks first, and then the cause refers to it.
     #[track_caller]
     fn read(text: &str) -> Self {
         let mut told = Self::default();
@@ -190,21 +193,24 @@ impl Told {
                 Some(("  hint", rest)) => (&mut told.hint, rest),
                 Some(("note", _)) => continue,
                 _ if line.starts_with("         ") => continue,
-                // Another runtime says in its own way what Holm then quotes.
-                _ if crate::runtime().is_some() => continue,
+                _ if runtime().is_some() && told.what.is_empty() => {
+                    told.said += line;
+                    continue;
+                }
                 _ => panic!("this line has not the form of an error: {line:?} in:\n{text}"),
             };
             assert!(part.0.is_empty(), "said twice: {line:?} in:\n{text}");
             *part.0 = part.1.trim().to_owned();
         }
         assert!(!told.what.is_empty(), "there is no error in:\n{text}");
+        assert!(told.said.is_empty() || told.cause.contains("above"), "two speak of one thing in:\n{text}");
         told
     }
 
     /// That `word` is in it somewhere.
     #[track_caller]
     pub fn mentions(&self, word: &str) -> &Self {
-        let all = format!("{}\n{}\n{}", self.what, self.cause, self.hint);
+        let all = [&*self.said, &*self.what, &*self.cause, &*self.hint].join("\n");
         assert!(all.contains(word), "{word:?} is not in {self:?}");
         self
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use holm_namespaces::{Kind, Namespace};
-use holm_tests::{Ground, LINKS, Links, Running, host_links, id_of, links_of, own_runtime};
+use holm_tests::{Ability, Ground, LINKS, Links, Running, able, host_links, id_of, links_of, own_runtime};
 use rustix::process::Pid;
 
 /// The option that says where the namespace of a link comes from.
@@ -15,6 +15,21 @@ const OPTIONS: [(&str, &str); 6] = [
     ("time", "--time"),
     ("uts", "--uts"),
 ];
+
+/// Those of the options that the runtime can be given with a namespace that is there already.
+fn joinable() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let time = able(Ability::TimeNamespaces);
+    OPTIONS.into_iter().filter(move |(link, _)| time || *link != "time")
+}
+
+/// These, in order, and that of time, which all have in common when the runtime makes none.
+fn and_time(kinds: &[&'static str]) -> Vec<&'static str> {
+    let time = (!Ability::TimeNamespaces.is_there()).then_some("time");
+    let mut kinds: Vec<&str> = kinds.iter().copied().chain(time).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
 
 /// What the command of a container sees of its own namespaces.
 fn inside(ground: &Ground, options: &[&str]) -> Links {
@@ -40,11 +55,10 @@ fn by_default_all_are_its_own_and_seen_alike_from_inside_and_outside() {
         assert_eq!(running.line(), "ready");
         let outside = links_of(ground.member_of(&name));
         let host = host_links();
-        // Without --userns root's containers are in root's own user namespace. Other runtimes have no time namespace to
-        // give before version 1.1 of the specification.
+        // Without --userns root's containers are in root's own user namespace.
         let shared: Vec<&str> = LINKS.into_iter().filter(|kind| outside[*kind] == host[*kind]).collect();
         let expected: &[&str] = if ground.is_root() { &["user"] } else { &[] };
-        assert_eq!(shared, expected);
+        assert_eq!(shared, and_time(expected));
         running.signal(15);
         running.finish().ok();
     });
@@ -71,9 +85,7 @@ fn host_shares_one_and_no_other() {
     for (link, option) in OPTIONS {
         let inside = inside(&ground, &[option, "host"]);
         let shared: Vec<&str> = LINKS.into_iter().filter(|kind| inside[*kind] == host[*kind]).collect();
-        let mut expected = vec![link, "user"];
-        expected.sort_unstable();
-        assert_eq!(shared, expected, "{option} host");
+        assert_eq!(shared, and_time(&[link, "user"]), "{option} host");
     }
 }
 
@@ -84,7 +96,7 @@ fn an_ordinary_user_shares_those_of_the_host_too() {
     for (link, option) in OPTIONS {
         let inside = inside(&ground, &[option, "host"]);
         let shared: Vec<&str> = LINKS.into_iter().filter(|kind| inside[*kind] == host[*kind]).collect();
-        assert_eq!(shared, [link], "{option} host");
+        assert_eq!(shared, and_time(&[link]), "{option} host");
     }
 }
 
@@ -94,27 +106,28 @@ fn those_of_a_container_are_joined_one_by_one() {
     let name = ground.name("first");
     let (first, pid) = sleeper(&ground, &name, &[]);
     let theirs = links_of(pid);
-    for (link, option) in OPTIONS {
+    for (link, option) in joinable() {
         let inside = inside(&ground, &[option, &format!("container:{name}")]);
         let shared: Vec<&str> =
             LINKS.into_iter().filter(|kind| *kind != "user" && inside[*kind] == theirs[*kind]).collect();
-        assert_eq!(shared, [link], "{option} container:");
+        assert_eq!(shared, and_time(&[link]), "{option} container:");
     }
     first.finish().ok();
 }
 
 #[test]
 fn an_ordinary_user_joins_those_of_a_container_with_its_user_namespace() {
+    if !able(Ability::JoinUserNamespace) {
+        return;
+    }
     let ground = Ground::ordinary();
     let name = ground.name("first");
     let (first, pid) = sleeper(&ground, &name, &[]);
     let theirs = links_of(pid);
-    for (link, option) in OPTIONS {
+    for (link, option) in joinable() {
         let inside = inside(&ground, &[option, &format!("container:{name}")]);
         let shared: Vec<&str> = LINKS.into_iter().filter(|kind| inside[*kind] == theirs[*kind]).collect();
-        let mut expected = vec![link, "user"];
-        expected.sort_unstable();
-        assert_eq!(shared, expected, "{option} container:");
+        assert_eq!(shared, and_time(&[link, "user"]), "{option} container:");
     }
     first.finish().ok();
 }
@@ -125,7 +138,7 @@ fn those_of_a_process_and_of_a_file_are_joined() {
     let name = ground.name("first");
     let (first, pid) = sleeper(&ground, &name, &[]);
     let theirs = links_of(pid);
-    for (link, option) in OPTIONS {
+    for (link, option) in joinable() {
         for mode in
             [format!("pid:{pid}"), format!("/proc/{pid}/ns/{link}"), format!("ns:/proc/{pid}/ns/{link}")]
         {
@@ -177,7 +190,9 @@ fn the_parents_of_a_container_s_namespaces_are_the_host_s() {
         let of = |kind| Namespace::of_process(Pid::from_raw(pid).unwrap(), kind).unwrap();
         assert_eq!(of(Kind::User).parent().unwrap().id().unwrap(), own_user);
         assert_eq!(of(Kind::Pid).parent().unwrap().id().unwrap(), own_pid);
-        for kind in [Kind::Mount, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Network, Kind::Cgroup, Kind::Time] {
+        let time = able(Ability::TimeNamespaces).then_some(Kind::Time);
+        let others = [Kind::Mount, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Network, Kind::Cgroup];
+        for kind in others.into_iter().chain(time) {
             assert_eq!(of(kind).owner().unwrap().id().unwrap(), of(Kind::User).id().unwrap(), "{kind}");
         }
         assert_eq!(of(Kind::User).owner_uid().unwrap(), ground.uid());

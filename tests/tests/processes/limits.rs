@@ -19,7 +19,9 @@ fn a_ulimit_that_cannot_be_had_is_told() {
     }
     // The hard limit of an ordinary user's process cannot be raised.
     let told = ground.sh(&["--ulimit", "nofile=1000000000"], "true").finish().fails(125);
-    told.mentions("RLIMIT_NOFILE").helps();
+    if own_runtime("the text of the error") {
+        told.mentions("RLIMIT_NOFILE").helps();
+    }
 }
 
 #[test]
