@@ -112,7 +112,12 @@ impl Ground {
         self.bind(&built, &holm);
         if runtime().is_some_and(|runtime| runtime.ends_with("crun")) {
             // crun takes neither v1 nor v2 when both are there.
-            let _ = unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH);
+            let place = "/sys/fs/cgroup/unified";
+            if unmount(place, UnmountFlags::DETACH).is_ok() {
+                // Nevertheless it makes directories there, and leaves them.
+                mount("tmpfs", place, "tmpfs", MountFlags::empty(), None).expect("a tmpfs on unified");
+                self.mounted.push(place.into());
+            }
         }
     }
 

@@ -93,7 +93,10 @@ fn cgroups(mark: &str) -> BTreeSet<PathBuf> {
             if !child.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            if child.file_name().to_str().is_some_and(|name| name.contains(mark)) {
+            let marked = child.file_name().to_str().is_some_and(|name| name.contains(mark));
+            // What v2 or v1 has in each, and a directory that crun made where it took a tmpfs for cgroups has not.
+            let real = ["cgroup.events", "tasks"].iter().any(|file| child.path().join(file).exists());
+            if marked && real {
                 found.insert(child.path());
             }
             open.push(child.path());
