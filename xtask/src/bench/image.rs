@@ -13,7 +13,7 @@ use crate::Result;
 pub(super) fn rows<'a>(programs: &Programs, place: &'a Place, image: Option<&str>) -> Result<Vec<Row<'a>>> {
     let image = image.map_or_else(|| make(place), |image| Ok(image.to_owned()))?;
     let reference = format!("oci:{image}");
-    let unpacked = place.directory().join("umoci");
+    let unpacked = place.memory().join("umoci");
     std::fs::create_dir_all(&unpacked)?;
     let holm = |options: &[&str]| {
         let words = [programs.holm.to_string_lossy().into_owned(), "run".to_owned()];

@@ -27,9 +27,9 @@ pub(crate) struct Options {
     /// How often the image is unpacked
     #[arg(long, default_value_t = 9)]
     unpack_samples: usize,
-    /// Only the rows with this in their names; `memory` and `unpack` are those tables
+    /// Only the rows with this in their names; `memory` and `unpack` are those tables (more than once for more)
     #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    only: Vec<String>,
     /// The holm to measure; otherwise it is built for release
     #[arg(long, value_name = "PROGRAM")]
     holm: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let programs = build(options)?;
     let place = Place::make()?;
     println!("{}\n", machine::in_words(&place)?);
-    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| name.contains(only));
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
     let mut rows = starts::rows(&programs, &place)?;
     rows.retain(|row| wanted(&row.name));
     if !rows.is_empty() {

@@ -14,6 +14,8 @@ use crate::Result;
 
 /// Where Holm keeps the layers of root's images.
 const STORE: &str = "/var/lib/holm";
+/// A tmpfs in the directory.
+const MEMORY: &str = "memory";
 
 /// What a program sees of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +43,14 @@ impl Place {
     pub(super) fn make() -> Result<Self> {
         let layout = Layout::probe()?;
         let directory = tempfile::Builder::new().prefix("holm-bench.").tempdir()?;
-        let store = directory.path().join("store");
-        std::fs::create_dir(&store)?;
+        let memory = directory.path().join(MEMORY);
+        std::fs::create_dir(&memory)?;
         let made_store = !Path::new(STORE).exists();
         std::fs::create_dir_all(STORE)?;
         leave()?;
-        mount_bind(&store, STORE)?;
+        mount("tmpfs", &memory, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=755")?;
+        std::fs::create_dir(memory.join("store"))?;
+        mount_bind(memory.join("store"), STORE)?;
         let host_run = (Stage::HostRun, current()?);
         leave()?;
         mount("tmpfs", "/run", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=755")?;
@@ -66,9 +70,14 @@ impl Place {
         self.directory.path()
     }
 
+    /// A directory for what is written while it is timed: in memory, as the disk has others to serve.
+    pub(super) fn memory(&self) -> PathBuf {
+        self.directory().join(MEMORY)
+    }
+
     /// The store that Holm finds at its usual place.
     pub(super) fn store(&self) -> PathBuf {
-        self.directory().join("store")
+        self.memory().join("store")
     }
 
     /// Moves this process, and what it starts from now on.
@@ -81,12 +90,14 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // The mount over it is in namespaces that end with this process; the directory itself is the host's.
-        if self.made_store
-            && self.enter(Stage::HostRun).is_ok()
-            && unmount(STORE, UnmountFlags::DETACH).is_ok()
-        {
+        // Where podman has no mount: one would be in the way of removing the directory. Those made here end with
+        // this process; the two directories below them do not.
+        let entered = self.enter(Stage::HostRun).is_ok();
+        if entered && self.made_store && unmount(STORE, UnmountFlags::DETACH).is_ok() {
             let _ = std::fs::remove_dir(STORE);
+        }
+        if entered {
+            let _ = unmount(self.memory(), UnmountFlags::DETACH);
         }
     }
 }

@@ -106,7 +106,7 @@ fn peers<'a>(programs: &Programs, place: &'a Place) -> Result<Vec<Row<'a>>> {
 
 /// Podman with nothing of the host's: storage, state, events.
 pub(super) fn podman(place: &Place) -> Vec<String> {
-    let storage = place.directory().join("podman");
+    let storage = place.memory().join("podman");
     let storage = storage.to_string_lossy();
     ["podman", "--root", &storage, "--runroot", "/run/podman-bench", "--tmpdir", "/run/podman-bench/tmp"]
         .into_iter()

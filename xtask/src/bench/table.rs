@@ -16,24 +16,26 @@ pub(super) fn median(row: &Row<'_>) -> Option<Duration> {
     percentile(&row.samples, 50)
 }
 
-/// A line for each row, with how many times the row `unit` it takes.
+/// A line for each row; with how many times the row `unit` it takes, where there is one.
 pub(super) fn of_times(title: &str, rows: &[Row<'_>], unit: Option<&str>) -> String {
-    let unit = unit.and_then(|unit| rows.iter().find(|row| row.name == unit)).and_then(median);
-    let mut text = format!("### {title}\n\n| row | median | p10 | p90 | times the floor | what |\n");
-    text += "|---|---:|---:|---:|---:|---|\n";
+    let floor = unit.and_then(|unit| rows.iter().find(|row| row.name == unit)).and_then(median);
+    let (head, rule) = if floor.is_some() { (" times the floor |", "---:|") } else { ("", "") };
+    let mut text = format!("### {title}\n\n| row | median | p10 | p90 |{head} what |\n");
+    text += &format!("|---|---:|---:|---:|{rule}---|\n");
     for row in rows {
-        let times =
-            unit.zip(median(row)).map_or_else(String::new, |(unit, own)| format!("{:.2}", ratio(own, unit)));
-        let figures = match &row.program {
-            Err(why) => format!("{why} | | | "),
-            Ok(_) => {
-                let cell = |percent| percentile(&row.samples, percent).map_or_else(String::new, milliseconds);
-                format!("{} | {} | {} | {times}", cell(50), cell(10), cell(90))
-            }
-        };
-        text += &format!("| {} | {figures} | {} |\n", row.name, row.what);
+        text += &format!("| {} | {} {} |\n", row.name, figures(row, floor), row.what);
     }
     text
+}
+
+fn figures(row: &Row<'_>, floor: Option<Duration>) -> String {
+    let cell = |percent| percentile(&row.samples, percent).map_or_else(String::new, milliseconds);
+    let times = |floor| median(row).map_or_else(String::new, |own| format!("{:.2}", ratio(own, floor)));
+    let last = floor.map_or_else(String::new, |floor| format!(" {} |", times(floor)));
+    match &row.program {
+        Err(why) => format!("{why} | | |{last}"),
+        Ok(_) => format!("{} | {} | {} |{last}", cell(50), cell(10), cell(90)),
+    }
 }
 
 /// What the project asks for, and what came out.

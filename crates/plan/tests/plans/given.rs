@@ -183,7 +183,7 @@ fn capabilities() -> impl Strategy<Value = Value> {
 pub(crate) fn process() -> impl Strategy<Value = Value> {
     let limits = subsequence(vec!["RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_CORE"], 0..=3);
     let ids = select(vec![0, 1, USER, 65_534]);
-    let cwd = select(vec!["/", "/work", "/dev/shm"]);
+    let cwd = select(vec!["/", "/home", "/dev/shm"]);
     (any::<[bool; 2]>(), (ids.clone(), ids), capabilities(), limits, of(select(vec![0o22, 0o77])), cwd)
         .prop_map(|([terminal, no_new_privileges], (uid, gid), capabilities, limits, umask, cwd)| {
             let limit = |name: &str| json!({"type": name, "soft": 10, "hard": 20});

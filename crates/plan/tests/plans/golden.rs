@@ -37,7 +37,7 @@ fn config(namespaces: &Value) -> Value {
 fn process() -> Value {
     let capabilities = json!(["CAP_CHOWN", "CAP_KILL"]);
     json!({
-        "args": ["sh"], "env": ["PATH=/usr/bin:/bin"], "cwd": "/work", "user": {"uid": 0, "gid": 0},
+        "args": ["sh"], "env": ["PATH=/usr/bin:/bin"], "cwd": "/home", "user": {"uid": 0, "gid": 0},
         "capabilities": {"bounding": capabilities, "effective": capabilities, "permitted": capabilities},
         "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096}],
         "noNewPrivileges": true,
