@@ -156,6 +156,7 @@ fn blueprint<'a>(order: Order<'a>, findings: &'a Findings) -> Blueprint<'a> {
         identity: &findings.identity,
         files: &findings.files,
         time_namespaces: findings.namespaces.time == Choice::Host || order.launcher.makes_time_namespaces(),
+        domain_names: options.namespaces.domainname.is_none() || order.launcher.sets_domain_names(),
         terminal: None,
     }
 }

@@ -74,7 +74,8 @@ fn advice(error: &clap::Error) -> String {
             _ => {}
         }
     }
-    if error.kind() == ErrorKind::UnknownArgument && argument.starts_with('-') {
+    if error.kind() == ErrorKind::UnknownArgument && argument.starts_with('-') && !argument.starts_with("--")
+    {
         return format!(
             "if it is the value of an option, write it with =, as in --user={argument}; behind -- it is the command's; {help}"
         );

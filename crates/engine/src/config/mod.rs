@@ -119,6 +119,8 @@ pub struct Blueprint<'a> {
     pub files: &'a [GivenFile],
     /// Whether the runtime makes time namespaces: Holm does, others have to be asked.
     pub time_namespaces: bool,
+    /// Whether the runtime sets a domain name that is asked for.
+    pub domain_names: bool,
     /// Whether it has a terminal, and of how many rows and columns.
     pub terminal: Option<(u16, u16)>,
 }
@@ -139,6 +141,11 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
     spec.set_annotations(Some(annotations(blueprint)));
     if blueprint.namespaces.uts == Choice::New {
         let options = &blueprint.options.namespaces;
+        if options.domainname.is_some() && !blueprint.domain_names {
+            return Err(Error::new("--domainname cannot be given to another runtime")
+                .with_cause("this one follows a specification before 1.1, which has no domain name")
+                .with_hint("leave --runtime out, or --domainname"));
+        }
         let own = crate::options::HostName::of(blueprint.name);
         spec.set_hostname(Some(options.hostname.as_ref().unwrap_or(&own).as_str().to_owned()));
         spec.set_domainname(options.domainname.as_ref().map(|name| name.as_str().to_owned()));

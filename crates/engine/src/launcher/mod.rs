@@ -85,6 +85,14 @@ impl<'a> Launcher<'a> {
         }
     }
 
+    /// Whether it sets the domain name of a container, which the specification has since 1.1.
+    pub(crate) fn sets_domain_names(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Other(other) => other.follows((1, 1)),
+        }
+    }
+
     /// Makes a container, which then waits for its start.
     ///
     /// # Errors

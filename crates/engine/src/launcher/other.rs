@@ -35,7 +35,9 @@ struct State {
 
 /// As much of `PROGRAM features` as is needed (features.md of the specification).
 #[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Features {
+    oci_version_max: String,
     linux: LinuxFeatures,
 }
 
@@ -89,11 +91,25 @@ impl OtherRuntime {
 
     /// Whether it says that it knows a kind of namespace. One that does not answer is older than the question.
     pub(super) fn lists_namespace(&self, kind: &str) -> bool {
+        self.features().is_some_and(|features| features.linux.namespaces.iter().any(|known| known == kind))
+    }
+
+    /// Whether it says that it follows this version of the specification, or a later one.
+    pub(super) fn follows(&self, version: (u32, u32)) -> bool {
+        let numbers = |text: &str| {
+            let mut numbers = text.split('.').map(|number| number.parse().ok());
+            Some((numbers.next()??, numbers.next()??))
+        };
+        self.features()
+            .and_then(|features| numbers(&features.oci_version_max))
+            .is_some_and(|max| max >= version)
+    }
+
+    fn features(&self) -> Option<Features> {
         let mut command = Command::new(&self.program);
         let output = command.arg("features").stdin(Stdio::null()).stderr(Stdio::null()).output();
-        let output = output.ok().filter(|output| output.status.success());
-        let features: Option<Features> = output.and_then(|o| serde_json::from_slice(&o.stdout).ok());
-        features.is_some_and(|features| features.linux.namespaces.iter().any(|known| known == kind))
+        let output = output.ok().filter(|output| output.status.success())?;
+        serde_json::from_slice(&output.stdout).ok()
     }
 
     pub(super) fn exec(&self, further: &Further<'_>) -> Result<Container> {
@@ -292,9 +308,12 @@ mod tests {
 
     #[test]
     fn a_runtime_is_asked_which_namespaces_it_makes() {
-        let (_directory, other) =
-            script("test \"$*\" = features && echo '{\"linux\": {\"namespaces\": [\"mount\", \"time\"]}}'");
+        let (_directory, other) = script(
+            "test \"$*\" = features && echo '{\"ociVersionMax\": \"1.0.2-dev\", \
+                    \"linux\": {\"namespaces\": [\"mount\", \"time\"]}}'",
+        );
         assert!(other.lists_namespace("time") && !other.lists_namespace("user"));
+        assert!(other.follows((1, 0)) && !other.follows((1, 1)));
         let (_directory, other) = script("echo 'unknown command features' >&2; exit 1");
         assert!(!other.lists_namespace("time"));
     }
