@@ -14,6 +14,8 @@ use crate::{Because, Engine, Error, Result};
 
 /// How long what cannot be refused may take.
 const AFTER_KILL: Duration = Duration::from_secs(10);
+/// How long who holds the container may take to clear it: as long as it waits for its processes and its cgroup itself.
+const CLEARING: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Sends the container `name` its stop signal, waits for its end, and kills it after `timeout` (the container's own
@@ -33,7 +35,7 @@ impl Engine {
         // Held from here on, so that the wait at the end is for this holder and not for a later process of its number.
         let holder = pidfd(record.holder);
         let Some(process) = self.first_process(&seen)? else {
-            return holder.map_or(Ok(()), |holder| gone(name, ended(&holder, AFTER_KILL)?));
+            return holder.map_or(Ok(()), |holder| cleared(name, ended(&holder, CLEARING)?));
         };
         let failed = || format!("cannot signal the container {name}");
         let signal = signal.map_or(record.stop_signal, SignalNumber::number);
@@ -43,7 +45,7 @@ impl Engine {
             send_signal_by_pidfd(process.as_fd(), SignalNumber::KILL.number()).because(failed)?;
             gone(name, ended(&process, AFTER_KILL)?)?;
         }
-        holder.map_or(Ok(()), |holder| gone(name, ended(&holder, AFTER_KILL)?))
+        holder.map_or(Ok(()), |holder| cleared(name, ended(&holder, CLEARING)?))
     }
 
     /// The first process of the container, held by a descriptor that was opened while it was that process.
@@ -73,6 +75,17 @@ fn ended(process: &OwnedFd, patience: Duration) -> Result<bool> {
             result => return Ok(result.because(|| "cannot wait for the container")? > 0),
         }
     }
+}
+
+fn cleared(name: &ContainerName, ended: bool) -> Result<()> {
+    if ended {
+        return Ok(());
+    }
+    Err(Error::new(format!("the container {name} has ended and is not cleared"))
+        .with_cause("the holm that runs it is still there")
+        .with_hint(
+            "look for what it waits for in /proc/PID/stack; holm ps clears what it leaves once it is gone",
+        ))
 }
 
 fn gone(name: &ContainerName, ended: bool) -> Result<()> {
