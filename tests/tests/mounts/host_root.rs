@@ -52,9 +52,9 @@ fn nor_does_what_an_ordinary_user_changes() {
 fn it_begins_anew_each_time() {
     Ground::each(|ground| {
         let place = format!("/usr/{}", ground.name("first"));
-        let script = format!("test -e {place} && echo there; touch {place}");
-        assert_eq!(ground.on_host(&[], &script).finish().ok(), "");
-        assert_eq!(ground.on_host(&[], &script).finish().ok(), "");
+        let script = format!("test -e {place} || echo new; touch {place} && test -e {place} && echo made");
+        assert_eq!(ground.on_host(&[], &script).finish().ok(), "new\nmade");
+        assert_eq!(ground.on_host(&[], &script).finish().ok(), "new\nmade");
     });
 }
 

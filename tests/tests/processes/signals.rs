@@ -91,8 +91,12 @@ fn one_that_comes_while_the_container_is_made_is_not_lost() {
     }
     // Whenever it comes, the end is that of the signal: of holm itself at first, of the command later.
     let ground = Ground::ordinary();
-    for _ in 0..10 {
+    for round in 0..10 {
         let mut running = ground.sh(&[], "echo ready; exec cat").start();
+        if round == 9 {
+            // Once with a command that runs for certain.
+            assert_eq!(running.line(), "ready");
+        }
         running.signal(15);
         running.wait().ends(143);
         // A holm that is ended early leaves to the next one what it has made.
