@@ -54,7 +54,8 @@ impl Engine {
         let name = seen.record().name.as_str();
         let Some(life) = launcher.life(name).filter(|life| life.pid > 0) else { return Ok(None) };
         let process = pidfd(life.pid.unsigned_abs());
-        Ok(process.filter(|_| launcher.life(name) == Some(life)))
+        // It may have gone from created to running meanwhile, and be the same process all the same.
+        Ok(process.filter(|_| launcher.life(name).is_some_and(|now| now.pid == life.pid)))
     }
 }
 
