@@ -119,7 +119,8 @@ fn its_superuser_is_powerless_outside() {
 #[test]
 fn userns_host_is_for_root() {
     let ground = Ground::ordinary();
-    ground.sh(&["--userns", "host"], "true").finish().fails(125).helps();
+    let told = ground.sh(&["--userns", "host"], "true").finish().fails(125);
+    told.mentions("--userns").mentions("root").helps();
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn an_ordinary_user_s_container_has_other_users_where_there_are_ids() {
 #[test]
 fn and_none_where_there_are_no_ids() {
     let Some(ground) = Ground::without_ranges() else { return };
-    ground.sh(&["--user", "alice"], "id").finish().fails(125);
+    ground.sh(&["--user", "alice"], "id").finish().fails(125).mentions("1000").helps();
 }
 
 #[test]
