@@ -10,7 +10,7 @@ use holm_sys::{Context, Errno, Error, MountAttr, Result};
 use rustix::fs::{self, CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount_change, mount_remount};
 
-use crate::{MountEntry, Propagation, parse_mountinfo};
+use crate::{MountEntry, Propagation, fd_path, parse_mountinfo};
 
 /// As [`crate::set_attributes`], of mounts that are attached.
 ///
@@ -113,8 +113,4 @@ fn mount_id(fd: BorrowedFd<'_>) -> Result<u32> {
     let text = std::fs::read_to_string(&path).call(|| format!("read({path:?})"))?;
     let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
     id.ok_or_else(|| Error::new(format!("read({path:?})"), Errno::INVAL))
-}
-
-fn fd_path(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }

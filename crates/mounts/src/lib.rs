@@ -22,3 +22,9 @@ pub use overlay::Scratch;
 pub use pivot::pivot_into;
 pub use propagation::Propagation;
 pub use root::{Root, is_directory, is_procfs};
+
+/// What is open at `fd`, as a path for calls that take no descriptor.
+pub(crate) fn fd_path(fd: impl std::os::fd::AsFd) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}

@@ -1,6 +1,6 @@
 //! Writable overlays whose upper layers are in a tmpfs of their own.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use holm_sys::{Context, Errno, Error, Result};
@@ -10,7 +10,7 @@ use rustix::mount::{
     fsmount, fsopen,
 };
 
-use crate::{Detached, FsOption, Root};
+use crate::{Detached, FsOption, Root, fd_path};
 
 /// What an unmapped id shows as (user_namespaces(7); /proc/sys/fs/overflowuid).
 const OVERFLOW_ID: u32 = 65534;
@@ -138,10 +138,6 @@ fn in_one_string(layers: &[&str], set: &dyn Fn(&str, &str) -> Result<()>) -> Res
 
 fn layers(lower: &[PathBuf]) -> Result<Vec<&str>> {
     lower.iter().map(|path| text(path)).collect()
-}
-
-fn fd_path(fd: &impl AsFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
 fn text(path: &Path) -> Result<&str> {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use holm_cgroups::{Layout, delegated};
 use holm_credentials::CapabilitySet;
-use holm_namespaces::idmap::IdMapper;
+use holm_namespaces::idmap::{IdMapper, setgroups_denied};
 use holm_namespaces::{Kind, Kinds, Namespace, own_user_namespace_is_initial};
 use holm_plan::{CgroupFacts, HostFacts};
 use holm_spec::{NamespaceChoice, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
-use rustix::process::{getegid, geteuid};
+use rustix::process::{getegid, geteuid, getpid};
 
 use crate::create::parent::system;
 use crate::error::Error;
@@ -33,8 +33,7 @@ pub fn probe() -> Result<HostFacts, Error> {
         kinds: kinds(),
         joined_own: Kinds::default(),
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
-        groups_denied: std::fs::read_to_string("/proc/self/setgroups")
-            .is_ok_and(|text| text.trim() == "deny"),
+        groups_denied: setgroups_denied(getpid()),
         cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
     })
 }
@@ -73,6 +72,6 @@ fn kinds() -> Kinds {
 /// The machine's root makes cgroups wherever they are mounted; others where they are delegated.
 fn writable(layout: &Layout, euid: u32, permitted: CapabilitySet) -> bool {
     let administrator = euid == 0 && permitted.contains(holm_credentials::Capability::SysAdmin);
-    let machine = own_user_namespace_is_initial().unwrap_or(false);
-    administrator && machine || delegated(layout).contains(&true)
+    let machine = || own_user_namespace_is_initial().unwrap_or(false);
+    administrator && machine() || delegated(layout).contains(&true)
 }

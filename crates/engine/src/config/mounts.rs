@@ -141,20 +141,13 @@ fn sys(blueprint: &Blueprint<'_>) -> Mount {
 
 /// A cgroup file system is mounted by who owns its cgroup namespace.
 fn cgroup(blueprint: &Blueprint<'_>) -> Mount {
-    let foreign = blueprint.namespaces.user == Choice::New && blueprint.namespaces.cgroup != Choice::New;
-    if foreign {
+    let (user, cgroup) = (&blueprint.namespaces.user, &blueprint.namespaces.cgroup);
+    let foreign = *user == Choice::New && *cgroup != Choice::New;
+    if foreign || *user != Choice::Host && *cgroup == Choice::Host {
         let options = ["nosuid", "noexec", "nodev", "rro"];
         return bind_tree(Path::new("/sys/fs/cgroup"), "/sys/fs/cgroup", &options);
     }
     let mut options = vec!["nosuid", "noexec", "nodev", "relatime"];
-    // The tree of a cgroup namespace can be mounted by who owns that alone.
-    if blueprint.namespaces.user != Choice::Host && blueprint.namespaces.cgroup == Choice::Host {
-        return bind_tree(
-            Path::new("/sys/fs/cgroup"),
-            "/sys/fs/cgroup",
-            &["nosuid", "noexec", "nodev", "rro"],
-        );
-    }
     // Writing to the host's tree would reach the cgroups of others.
     if !blueprint.options.security.privileged || blueprint.namespaces.cgroup != Choice::New {
         options.push("ro");

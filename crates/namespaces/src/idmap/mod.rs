@@ -7,4 +7,4 @@ mod write;
 
 pub use map::{IdMap, IdMapError, Mapping};
 pub use programs::{IdMapper, ProgramError};
-pub use write::{deny_setgroups, write_gid_map, write_uid_map};
+pub use write::{deny_setgroups, setgroups_denied, write_gid_map, write_uid_map};

@@ -36,6 +36,13 @@ pub fn deny_setgroups(pid: Pid) -> Result<()> {
     write(pid, "setgroups", "deny")
 }
 
+/// Whether setgroups(2) is denied for good in the user namespace that process `pid` is in, and so in all below it; of a
+/// process that has ended, or a kernel before Linux 3.19, it is not.
+pub fn setgroups_denied(pid: Pid) -> bool {
+    let path = format!("/proc/{}/setgroups", pid.as_raw_nonzero());
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "deny")
+}
+
 fn write(pid: Pid, name: &str, text: &str) -> Result<()> {
     let directory = process_directory(pid)?;
     let call = || format!("open(\"/proc/{}/{name}\", O_WRONLY)", pid.as_raw_nonzero());

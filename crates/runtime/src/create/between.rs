@@ -1,5 +1,5 @@
-//! The process between parent and child, there only where a user namespace is in the way: it joins what has to be
-//! joined before the child is cloned, and clones the child as its own sibling.
+//! The process between parent and child, there for every exec, and for a container where a user namespace is in the
+//! way: it joins what has to be joined before the child is cloned, and clones the child as its own sibling.
 
 use holm_plan::{CloneStep, Phase, Step};
 use holm_sys::{CloneFlags, CloneRequest, Forked, clone3, exit_now};

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use holm_cgroups::{Cgroup, Entrance};
+use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
 use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
 use holm_spec::Process;
@@ -175,9 +176,4 @@ fn first_ids(pid: Pid) -> Option<(u32, u32)> {
         namespaces::first_mapped(&text)
     };
     Some((first("uid_map")?, first("gid_map")?))
-}
-
-fn setgroups_denied(pid: Pid) -> bool {
-    let path = format!("/proc/{}/setgroups", pid.as_raw_nonzero());
-    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "deny")
 }
