@@ -191,7 +191,7 @@ fn devices_are_made_or_left_out_with_a_note() {
         assert!(fs::metadata(tree.join("dev/loop0")).unwrap().file_type().is_block_device());
     } else {
         assert!(!tree.join("dev/null").exists());
-        assert!(notes.iter().any(|note| note.contains("\"dev/null\", \"dev/loop0\"")), "{notes:?}");
+        assert!(notes.iter().any(|note| note.contains("\"dev/loop0\", \"dev/null\"")), "{notes:?}");
     }
 }
 
