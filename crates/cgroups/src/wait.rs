@@ -12,6 +12,8 @@ use crate::{Cgroup, Error, Result, Version, v2, walk};
 
 /// How long to wait where the kernel tells no event.
 const TICK: Duration = Duration::from_millis(1);
+/// After what time a group is looked at again whose processes have not ended.
+const AGAIN: Duration = Duration::from_millis(20);
 
 impl Cgroup {
     /// Waits until no living process is in the group or below it, at most `timeout`. A group that is gone is empty.
@@ -48,6 +50,8 @@ pub(crate) fn wait_until_empty(directory: &Directory, deadline: Instant) -> Resu
     }
 }
 
+/// A process also leaves its group by moving to another, or when its thread that alone was in it ends: v1 tells neither,
+/// so who is waited for is looked at again from time to time.
 fn wait_for_processes(directory: &Directory, deadline: Instant) -> sys::Result<bool> {
     loop {
         let processes = walk::census(directory.open_group()?)?.processes;
@@ -55,11 +59,12 @@ fn wait_for_processes(directory: &Directory, deadline: Instant) -> sys::Result<b
             return Ok(true);
         }
         let before = Instant::now();
-        if !wait_for_ends(&processes, deadline)? {
+        if before >= deadline {
             return Ok(false);
         }
         // All have ended and are still listed: on their last steps in the kernel.
-        if before.elapsed() < TICK && !tick(deadline)? {
+        let ended = wait_for_ends(&processes, deadline.min(before + AGAIN))?;
+        if ended && before.elapsed() < TICK && !tick(deadline)? {
             return Ok(false);
         }
     }

@@ -244,6 +244,29 @@ fn an_expected_group_that_is_somebody_else_s_is_left_alone() {
     group.0.delete(LONG).unwrap();
 }
 
+/// The waiting is for an empty group, and not for the ends of those who were in it.
+#[test]
+fn a_process_that_moves_away_is_not_waited_for() {
+    let Some(layout) = layout() else { return };
+    let legacy = only(&layout, |hierarchy| hierarchy.version == Version::V1);
+    if legacy.hierarchies.is_empty() {
+        common::skip::<()>("no v1 hierarchy is mounted");
+        return;
+    }
+    let (group, other) = (Group::new(&legacy, "left"), Group::new(&legacy, "moved-to"));
+    let mut child = sleeper();
+    group.0.attach(pid(&child)).unwrap();
+    let begin = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| group.0.delete(LONG));
+        other.0.attach(pid(&child)).unwrap();
+        waiting.join().unwrap().unwrap();
+    });
+    assert!(begin.elapsed() < LONG, "it waited for the process itself");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn every_process_gets_the_signal() {
     let Some(layout) = layout() else { return };
