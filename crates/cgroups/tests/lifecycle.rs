@@ -259,6 +259,9 @@ fn a_process_that_moves_away_is_not_waited_for() {
     let begin = std::time::Instant::now();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| group.0.delete(LONG));
+        // There is no sign by which to know that it waits: a tenth of a second is more than it takes to begin.
+        let pause = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        rustix::event::poll(&mut [], Some(&pause)).unwrap();
         other.0.attach(pid(&child)).unwrap();
         waiting.join().unwrap().unwrap();
     });

@@ -262,11 +262,16 @@ mod tests {
     }
 
     fn script(body: &str) -> (tempfile::TempDir, OtherRuntime) {
-        use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("runtime.sh");
-        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a descriptor of this one that is open for writing would be inherited by what the tests
+        // beside this one start, and the program could not be executed meanwhile (ETXTBSY).
+        let written = Command::new("sh")
+            .args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh"])
+            .arg(format!("#!/bin/sh\n{body}\n"))
+            .arg(&program)
+            .status();
+        assert!(written.unwrap().success());
         let state = directory.path().join("state");
         std::fs::create_dir(&state).unwrap();
         let other = OtherRuntime::new(&program, &state);
