@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use holm_sys::{Context, Errno, Error, Result};
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
@@ -13,9 +14,9 @@ const RETRIES: usize = 128;
 
 /// A directory that is taken for `/`: whatever is resolved in it stays below it, absolute symbolic links and `..`
 /// included (`RESOLVE_IN_ROOT`, Linux 5.6).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Root {
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     resolve: ResolveFlags,
 }
 
@@ -24,18 +25,12 @@ const FOLLOW: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICL
 impl Root {
     /// Takes the directory that `fd` is open on.
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, resolve: FOLLOW }
+        Self { fd: Arc::new(fd), resolve: FOLLOW }
     }
 
     /// The same root, in which a symbolic link on the way is an error (`ELOOP`) instead of being followed.
-    ///
-    /// # Errors
-    ///
-    /// `EMFILE` at the limit of descriptors.
-    pub fn strict(&self) -> Result<Self> {
-        let fd =
-            rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).call(|| format!("dup({})", self.fd.as_raw_fd()))?;
-        Ok(Self { fd, resolve: self.resolve | ResolveFlags::NO_SYMLINKS })
+    pub fn strict(&self) -> Self {
+        Self { fd: Arc::clone(&self.fd), resolve: self.resolve | ResolveFlags::NO_SYMLINKS }
     }
 
     /// Opens the directory at `path`.
@@ -75,7 +70,7 @@ impl Root {
     /// What openat2(2) says; `EXDEV` never, as what would leave the root is resolved inside it.
     pub fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         for _ in 0..RETRIES {
-            match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, mode, self.resolve) {
+            match fs::openat2(self.as_fd(), path, flags | OFlags::CLOEXEC, mode, self.resolve) {
                 Err(Errno::AGAIN) => {}
                 result => {
                     return result.call(|| format!("openat2({}, {path:?}, {flags:?})", self.fd.as_raw_fd()));
@@ -98,26 +93,22 @@ impl Root {
         }
     }
 
-    /// Walks `path` name by name, each from the directory that was reached before. `..` is taken by the resolution
-    /// of the whole prefix, so that it cannot climb out of the root.
+    /// Makes the directory `path`, which is not there, below the one that is above it, which may have to be made too.
+    /// What does not end in a name (`..`) is taken by the resolution of the whole, so that it cannot climb out of the
+    /// root.
     fn make_missing(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
-        let mut reached = PathBuf::new();
-        let mut directory = self.open_at(Path::new("."), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-        for component in path.components() {
-            reached.push(component);
-            let Component::Normal(name) = component else {
-                directory = self.open_at(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-                continue;
-            };
-            let opened = self.open_at(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
-            directory = match opened {
-                Err(error) if error.errno() == Errno::NOENT => {
-                    make_directory(directory.as_fd(), Path::new(name), mode)?
-                }
-                result => result?,
-            };
+        let (parent, name) = split(path);
+        let above = match self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+            // The whole of it, and nothing above it, can be missing only in a root that is gone itself.
+            Err(error) if error.errno() == Errno::NOENT && parent != path => {
+                self.make_missing(parent, mode)?
+            }
+            result => result?,
+        };
+        match name {
+            Some(name) => make_directory(above.as_fd(), name, mode),
+            None => self.open_at(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()),
         }
-        Ok(directory)
     }
 
     /// Opens the file `path`, or makes an empty one there (and the directories above it) when there is none. Where a
@@ -159,12 +150,12 @@ impl Root {
     fn make_missing_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
         let (parent, name) = self.parent_of(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match fs::openat(&parent, name.as_path(), flags, mode) {
+        match fs::openat(&parent, name, flags, mode) {
             Ok(_) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(Error::new(format!("openat({path:?}, O_CREAT|O_EXCL)"), errno)),
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&parent, name.as_path(), flags, Mode::empty())
+        let file = fs::openat(&parent, name, flags, Mode::empty())
             .call(|| format!("openat({path:?}, O_PATH|O_NOFOLLOW)"))?;
         match file_type(file.as_fd())? {
             FileType::Symlink => {
@@ -181,19 +172,29 @@ impl Root {
     /// As [`Root::make_directories`].
     pub fn make_symlink(&self, target: &Path, path: &Path) -> Result<()> {
         let (parent, name) = self.parent_of(path)?;
-        match fs::symlinkat(target, &parent, name.as_path()) {
+        match fs::symlinkat(target, &parent, name) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(Error::new(format!("symlinkat({target:?}, {path:?})"), errno)),
         }
     }
 
     /// The directory above `path`, made when it is missing, and the last name of `path`.
-    fn parent_of(&self, path: &Path) -> Result<(OwnedFd, PathBuf)> {
+    fn parent_of<'p>(&self, path: &'p Path) -> Result<(OwnedFd, &'p Path)> {
         let invalid = || Error::new(format!("openat2({path:?})"), Errno::INVAL);
-        let name = path.file_name().ok_or_else(invalid)?;
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok((self.make_directories(parent, Mode::from_raw_mode(0o755))?, PathBuf::from(name)))
+        let (parent, name) = split(path);
+        Ok((self.make_directories(parent, Mode::from_raw_mode(0o755))?, name.ok_or_else(invalid)?))
     }
+}
+
+/// `path` as the path of the directory above, and a name in that; no name when it ends in `..`, or is the root.
+fn split(path: &Path) -> (&Path, Option<&Path>) {
+    let mut components = path.components();
+    let name = match components.next_back() {
+        Some(Component::Normal(name)) => Some(Path::new(name)),
+        _ => None,
+    };
+    let parent = components.as_path();
+    (if parent.as_os_str().is_empty() { Path::new(".") } else { parent }, name)
 }
 
 impl AsFd for Root {
@@ -300,7 +301,7 @@ mod tests {
     fn a_strict_root_follows_no_dangling_link() {
         let (outside, root) = sandbox();
         symlink("gone", outside.path().join("root/link")).unwrap();
-        let strict = root.strict().unwrap();
+        let strict = root.strict();
         let error = strict.make_file(Path::new("link"), Mode::from_raw_mode(0o644)).unwrap_err();
         assert_eq!(error.errno(), Errno::LOOP);
         assert!(!outside.path().join("root/gone").exists());
@@ -311,7 +312,7 @@ mod tests {
         let (outside, root) = sandbox();
         std::fs::create_dir(outside.path().join("root/real")).unwrap();
         symlink("real", outside.path().join("root/dev")).unwrap();
-        let strict = root.strict().unwrap();
+        let strict = root.strict();
         assert_eq!(strict.make_file(Path::new("/dev/null"), Mode::empty()).unwrap_err().errno(), Errno::LOOP);
         assert!(root.make_file(Path::new("/dev/null"), Mode::empty()).is_ok());
     }

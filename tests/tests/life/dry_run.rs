@@ -46,7 +46,7 @@ fn the_text_numbers_the_steps_and_says_who_does_them() {
         assert!(execute.contains("child") && execute.contains("echo made"), "{execute}");
         if ground.is_root() {
             assert_eq!(steps[0].1, "parent");
-            assert_eq!(steps[0].2, format!("create cgroup /holm/{}", ground.name("planned")));
+            assert_eq!(steps[0].2, format!("create cgroup /holm-{}", ground.name("planned")));
         }
     });
 }

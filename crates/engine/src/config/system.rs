@@ -13,8 +13,9 @@ use crate::options::RuntimeChoice;
 use crate::userns::UserNamespace;
 use crate::{Error, Result};
 
-/// The cgroup above those of Holm's containers.
-const CGROUP_PARENT: &str = "/holm";
+/// What the name of a container's cgroup begins with when no parent is said. It is no parent itself: a directory for
+/// each container, not two, is made and removed in every hierarchy.
+const CGROUP_PREFIX: &str = "holm-";
 
 pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     let options = blueprint.options;
@@ -75,14 +76,17 @@ fn cgroups_path(blueprint: &Blueprint<'_>) -> Result<Option<PathBuf>> {
     if other && !blueprint.caller.is_machine_root() && blueprint.options.cgroup_parent.is_none() {
         return Ok(None);
     }
-    let parent = blueprint.options.cgroup_parent.as_deref().unwrap_or(CGROUP_PARENT);
+    let name = blueprint.name.as_str();
+    let Some(parent) = blueprint.options.cgroup_parent.as_deref() else {
+        return Ok(Some(Path::new("/").join(format!("{CGROUP_PREFIX}{name}"))));
+    };
     let parent = Path::new("/").join(parent);
     let up = parent.components().any(|part| part == std::path::Component::ParentDir);
     if up || parent.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(Error::new(format!("--cgroup-parent {} cannot be taken as it is", parent.display()))
             .with_cause("it is not a path of cgroups without \"..\""));
     }
-    Ok(Some(parent.join(blueprint.name.as_str())))
+    Ok(Some(parent.join(name)))
 }
 
 /// A parameter is set in the namespace that it belongs to, which must be one of the container's.

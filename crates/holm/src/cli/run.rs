@@ -109,7 +109,7 @@ struct CommandArgs {
     #[arg(long, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
 
-    /// The cgroup above the container's own [default: /holm]
+    /// The cgroup above the container's own, which is PATH/NAME then, and /holm-NAME otherwise
     #[arg(long, value_name = "PATH")]
     cgroup_parent: Option<String>,
 }

@@ -14,7 +14,7 @@ use crate::steps::{ChildBench, StepResult};
 pub(crate) fn bind(bench: &ChildBench, name: &str, number: (u32, u32)) -> StepResult {
     let mount = host_device(name, number)?;
     let target =
-        bench.root()?.strict()?.make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
+        bench.root()?.strict().make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
     mount.attach(target.as_fd())?;
     close_inode(&mount)
 }

@@ -119,7 +119,7 @@ impl ChildBench {
                 mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })
             }
             Step::BindDevice { name, major, minor } => devices::bind(self, name, (*major, *minor)),
-            Step::MakeSymlink { path, target } => Ok(self.root()?.strict()?.make_symlink(target, path)?),
+            Step::MakeSymlink { path, target } => Ok(self.root()?.strict().make_symlink(target, path)?),
             Step::MakeDirectory { path } => mounts::make_directory(self, path),
             Step::MaskPath { path } => masks::mask(self, path),
             Step::ReadonlyPath { path } => masks::readonly(self, path),
@@ -154,8 +154,8 @@ impl ChildBench {
     /// that it has joined by now.
     pub(crate) fn final_root(&self) -> Result<Root, StepError> {
         match &self.root {
-            Some(root) => Ok(root.strict()?),
-            None => Ok(Root::open(Path::new("/"))?.strict()?),
+            Some(root) => Ok(root.strict()),
+            None => Ok(Root::open(Path::new("/"))?.strict()),
         }
     }
 
