@@ -37,7 +37,6 @@ mod tests {
         for page in ["holm.1", "holm-run.1", "holm-oci-create.1"] {
             assert!(pages.contains(&page.to_owned()), "{pages:?}");
         }
-        assert!(!pages.contains(&"holm-init.1".to_owned()), "it is hidden");
         let run = std::fs::read_to_string(directory.path().join("holm-run.1")).unwrap();
         assert!(run.contains("holm\\-run") && run.contains("cap\\-add"), "{run}");
     }

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use holm_init::{Call, Refusal};
 use holm_plan::Command;
 use holm_sys::{CStrings, Context, Errno, execve};
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
@@ -15,6 +16,7 @@ pub(crate) struct Prepared {
     path: CString,
     argv: CStrings,
     envp: CStrings,
+    args: Vec<String>,
     /// Whether the runtime stays as init above it.
     pub(crate) init: bool,
     /// Whether it leads the session of a terminal.
@@ -34,6 +36,7 @@ pub(crate) fn prepare(command: &Command, die_with_parent: bool) -> Result<Prepar
         path: CString::new(path.as_os_str().as_bytes())
             .map_err(|_| not_executable(StepError::new(format!("{name:?} has a NUL in its path"))))?,
         argv: CStrings::new(&command.args).map_err(nul)?,
+        args: command.args.clone(),
         envp: CStrings::new(&command.env).map_err(nul)?,
         init: command.init,
         terminal: command.terminal,
@@ -47,18 +50,50 @@ impl Prepared {
         if let Err(error) = holm_sys::reset_signals() {
             return Failure::Other { what: "reset the signals".into(), error: error.into() };
         }
-        let error = execve(&self.path, &self.argv, &self.envp);
-        match error.errno() {
-            Errno::NOENT => {
-                let hint = "the program, or the interpreter in its first line or ELF header, is not in the container";
-                not_found(StepError::from(error).hinting(hint))
-            }
-            Errno::NOEXEC => {
-                let hint = "it is not a program for this machine, or a script without #! in its first line";
-                not_executable(StepError::from(error).hinting(hint))
-            }
-            _ => not_executable(error.into()),
+        refused(execve(&self.path, &self.argv, &self.envp))
+    }
+
+    /// These words, the path of the program, and its arguments: the arguments of the init that will run it.
+    pub(crate) fn behind(&self, words: &[String; 2]) -> holm_sys::Result<CStrings> {
+        let words = words.iter().map(String::as_bytes).chain([self.path.as_bytes()]);
+        CStrings::new(words.chain(self.args.iter().map(String::as_bytes)))
+            .map_err(|_| holm_sys::Error::new("execveat()", Errno::INVAL))
+    }
+
+    /// The command's environment.
+    pub(crate) fn environment(&self) -> &CStrings {
+        &self.envp
+    }
+}
+
+/// What an init said, as a failure.
+pub(crate) fn failure(refusal: &Refusal<'_>) -> Failure {
+    let path = String::from_utf8_lossy(refusal.path);
+    let error = |call: &str| holm_sys::Error::new(call, Errno::from_raw_os_error(refusal.errno));
+    let other = |what: &str, call| Failure::Other { what: what.to_owned(), error: error(call).into() };
+    match refusal.call {
+        Call::Execute => refused(error(&format!("execve({path:?})"))),
+        Call::Clone => other("start the command under its init", "clone()"),
+        Call::Setsid => other("prepare the command's process", "setsid()"),
+        Call::TakeTerminal => other("prepare the command's process", "ioctl(TIOCSCTTY)"),
+        Call::Setpgid => other("prepare the command's process", "setpgid()"),
+        Call::DieWithInit => other("prepare the command's process", "prctl(PR_SET_PDEATHSIG)"),
+    }
+}
+
+/// Why the program was not executed, by what the kernel said.
+fn refused(error: holm_sys::Error) -> Failure {
+    match error.errno() {
+        Errno::NOENT => {
+            let hint =
+                "the program, or the interpreter in its first line or ELF header, is not in the container";
+            not_found(StepError::from(error).hinting(hint))
         }
+        Errno::NOEXEC => {
+            let hint = "it is not a program for this machine, or a script without #! in its first line";
+            not_executable(StepError::from(error).hinting(hint))
+        }
+        _ => not_executable(error.into()),
     }
 }
 

@@ -16,16 +16,15 @@ mod command;
 mod create;
 mod error;
 mod hints;
-mod init;
 mod lifecycle;
 mod observer;
 mod own_program;
 mod probe;
 mod report;
+mod sealed;
 mod steps;
 
 pub use error::{Error, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
-pub use init::main as init_main;
 pub use lifecycle::{
     Container, CreateRequest, ExecRequest, create, delete, exec, kill, list, member, plan, start, state,
 };

@@ -6,18 +6,16 @@
 //! container executes itself once more, from a copy that nobody can change.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use holm_mounts::{Detached, MountAttr};
 use holm_sys::{CStrings, Context, Errno, MountSetattr, execveat, mount_setattr};
-use rustix::fs::{
-    self, Access, AtFlags, CWD, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags, accessat,
-};
+use rustix::fs::{self, Access, AtFlags, CWD, Mode, OFlags, StatVfsMountFlags, accessat};
 
 use crate::create::parent::system;
 use crate::error::Error;
+use crate::sealed::{SEALS, sealed};
 
 const EXE: &str = "/proc/self/exe";
 const PROTECT: &str = "put this program out of reach of the container";
@@ -74,22 +72,9 @@ fn is_writable(exe: BorrowedFd<'_>) -> bool {
         || !matches!(accessat(CWD, EXE, Access::WRITE_OK, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::ROFS))
 }
 
-const SEALS: SealFlags =
-    SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
-
 fn sealed_copy() -> holm_sys::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Before Linux 6.3 every file in memory could be executed, and nobody could say so.
-    let memory = match fs::memfd_create("holm", flags | MemfdFlags::EXEC) {
-        Err(Errno::INVAL) => fs::memfd_create("holm", flags),
-        result => result,
-    };
-    let mut copy = File::from(memory.call(|| "memfd_create(\"holm\", MFD_ALLOW_SEALING)")?);
-    let mut program = File::open(EXE).call(|| format!("open({EXE:?})"))?;
-    std::io::copy(&mut program, &mut copy).call(|| "write(memfd)")?;
-    copy.seek(SeekFrom::Start(0)).call(|| "lseek(memfd)")?;
-    fs::fcntl_add_seals(&copy, SEALS).call(|| "fcntl(memfd, F_ADD_SEALS)")?;
-    Ok(copy.into())
+    let program = File::open(EXE).call(|| format!("open({EXE:?})"))?;
+    Ok(sealed("holm", program)?.into())
 }
 
 /// Executes the copy, with the same arguments and environment.

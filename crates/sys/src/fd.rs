@@ -30,13 +30,6 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// Closes the standard streams. Nobody owns them in Rust's sense: what the standard library writes to them afterwards
-/// is lost, as it is when a caller starts a program without them.
-pub fn close_standard_streams() {
-    // SAFETY: descriptors 0 to 2 have no OwnedFd; std's handles tolerate EBADF.
-    unsafe { libc::syscall(libc::SYS_close_range, 0, 2, 0) };
-}
-
 fn check(result: libc::c_long, call: impl FnOnce() -> String) -> Result<()> {
     if result == 0 { Ok(()) } else { Err(Error::from_io(call(), &std::io::Error::last_os_error())) }
 }

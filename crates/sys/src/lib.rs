@@ -12,7 +12,6 @@ mod error;
 mod exec;
 mod fd;
 mod keyring;
-mod memory;
 mod mount;
 mod netdevice;
 mod nsfs;
@@ -23,9 +22,8 @@ pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3
 pub use errno::{describe as errno_description, name as errno_name};
 pub use error::{Context, Error, Result};
 pub use exec::{CStrings, execve, execveat, exit_now};
-pub use fd::{close_all_but, close_standard_streams};
+pub use fd::close_all_but;
 pub use keyring::join_session_keyring;
-pub use memory::{release_file_pages, set_process_title};
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};

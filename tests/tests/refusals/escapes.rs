@@ -22,8 +22,10 @@ fn the_program_that_enters_is_not_changed_through_proc() {
     for options in [&[][..], &["--no-init"], &["--cap-add", "ALL"]] {
         let root = ground.rootfs().to_str().unwrap();
         let call = ground.run(["--rootfs", root].into_iter().chain(options.iter().copied()));
-        // Holm as the command, which is what the container's processes see in /proc.
-        call.words(["--", "/proc/self/exe", "init", "sh", "-c", script]).finish();
+        // What executes the command as the command itself, which is what the container's processes see in /proc: the
+        // init, told to run a shell.
+        let ran = call.words(["--", "/proc/self/exe", "17 0 0", "sh", "sh", "-c", script]).finish();
+        assert!(ran.ok().ends_with("tried"), "{options:?}");
         assert_eq!(facts(), before, "{options:?}");
         assert!(ground.sh(options, script).finish().ok().ends_with("tried"));
         assert_eq!(facts(), before, "{options:?}");
@@ -38,12 +40,18 @@ fn the_program_that_execs_into_a_container_is_not_changed() {
     let Some(ground) = Ground::root() else { return };
     let before = fs::read(ground.path("holm")).unwrap();
     let name = ground.name("trap");
-    let running = ground.sh(&["--name", &name], "ln -s /proc/self/exe /bin/trap; echo ready; cat").start();
+    let prepare = "ln -s /proc/self/exe /bin/trap; mkfifo /bin/fifo; echo ready; cat";
+    let running = ground.sh(&["--name", &name], prepare).start();
     assert_eq!(running.line(), "ready");
-    let script = "for exe in /proc/[0-9]*/exe; do chmod 4777 $exe; echo x >> $exe; done; echo tried";
-    ground.holm(["exec", &name, "/bin/trap", "init", "sh", "-c", script]).finish();
+    // Holm itself, executed inside by the Holm that enters, waits for its file.
+    let trap = ["exec", &name, "/bin/trap", "run", "--env-file", "/bin/fifo", "--", "true"];
+    let trapped = ground.holm(trap).start();
+    let script = "until grep -qx trap /proc/[0-9]*/comm; do :; done; \
+                  for exe in /proc/[0-9]*/exe; do chmod 4777 $exe; echo x >> $exe; done; \
+                  : > /bin/fifo; echo tried";
     let tried = ground.holm(["exec", &name, "/bin/sh", "-c", script]).finish();
     assert!(tried.out.contains("tried"), "{tried:?}");
+    trapped.finish();
     running.finish().ok();
     assert_eq!(fs::metadata(ground.path("holm")).unwrap().mode() & 0o7022, 0);
     assert!(fs::read(ground.path("holm")).unwrap() == before, "the program was overwritten");

@@ -1,7 +1,11 @@
-//! Holm's init in a container of a runtime that has none: a copy of this program, bound into the container.
+//! Holm's init in a container of a runtime that has none, bound into the container.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use holm_init::{Flags, Orders, PROGRAM};
 use oci_spec::runtime::{Mount, Spec};
 
 use crate::config::RootKind;
@@ -15,11 +19,11 @@ const IN_RUN: &str = "/run/holm-init";
 /// Makes the init the process of `spec`, with the command as its arguments. False when there is no place for it: a
 /// root directory with the devices of the host.
 ///
-/// The container sees a copy, and not this program itself: what it overwrites is its own.
+/// The file is this container's own: who overwrites it harms nobody else.
 ///
 /// # Errors
 ///
-/// When the copy cannot be made.
+/// When it cannot be written.
 pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<bool> {
     let host_devices = spec
         .mounts()
@@ -31,17 +35,24 @@ pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<
         (true, RootKind::Directory) => return Ok(false),
         (true, RootKind::Host | RootKind::Image) => IN_RUN,
     };
-    let copy = bundle.join("holm-init");
-    std::fs::copy("/proc/self/exe", &copy).because(|| "cannot copy this program for the container's init")?;
+    let program = bundle.join("holm-init");
+    write(&program).because(|| format!("cannot write the container's init to {}", program.display()))?;
     let mut mounts = spec.mounts().clone().unwrap_or_default();
-    mounts.push(bind(&copy, place));
+    mounts.push(bind(&program, place));
     spec.set_mounts(Some(mounts));
     let mut process = spec.process().clone().unwrap_or_default();
     let command = process.args().clone().unwrap_or_default();
-    let words = [place, "init", "--"].map(str::to_owned).into_iter();
+    let orders = Orders { flags: Flags::INIT.with(Flags::FOREIGN), listener: 0, parent: 0 };
+    let name = command.first().cloned().unwrap_or_default();
+    let words = [place.to_owned(), orders.to_string(), name].into_iter();
     process.set_args(Some(words.chain(command).collect()));
     spec.set_process(Some(process));
     Ok(true)
+}
+
+fn write(path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o555).open(path)?;
+    file.write_all(PROGRAM)
 }
 
 fn bind(source: &Path, destination: &str) -> Mount {
@@ -75,7 +86,7 @@ mod tests {
         let mut spec = spec("tmpfs");
         assert!(replace(&mut spec, bundle.path(), RootKind::Directory).unwrap());
         let args = spec.process().as_ref().unwrap().args().clone().unwrap();
-        assert_eq!(args, ["/dev/holm-init", "init", "--", "true"]);
+        assert_eq!(args, ["/dev/holm-init", "17 0 0", "true", "true"]);
         assert!(bundle.path().join("holm-init").is_file());
     }
 

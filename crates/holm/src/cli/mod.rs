@@ -2,7 +2,6 @@
 
 mod completions;
 mod exec;
-mod init;
 mod oci;
 mod process;
 mod ps;
@@ -44,18 +43,16 @@ enum Command {
     Stop(stop::Stop),
     Oci(oci::Oci),
     Completions(completions::Completions),
-    #[command(hide = true)]
-    Init(init::Init),
 }
 
 impl Command {
-    /// Whether a process that this program is executed by gets into a container.
-    fn enters_container(&self) -> bool {
+    /// Whether a process that executes this program can be seen by one that runs in a container.
+    fn is_seen_from_inside(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Exec(_) => true,
-            Self::Oci(oci) => oci.enters_container(),
-            // The init of another runtime's container is that container's own copy.
-            Self::Ps(_) | Self::Stop(_) | Self::Completions(_) | Self::Init(_) => false,
+            Self::Run(run) => run.is_seen_from_inside(),
+            Self::Exec(_) => true,
+            Self::Oci(oci) => oci.is_seen_from_inside(),
+            Self::Ps(_) | Self::Stop(_) | Self::Completions(_) => false,
         }
     }
 }
@@ -65,7 +62,7 @@ impl Cli {
     pub(crate) fn execute(self) -> Result<u8> {
         let variable = std::env::var("HOLM_LOG").ok();
         let mut narrator = Narrator::new(Verbosity::new(self.verbose, variable.as_deref()));
-        if self.command.enters_container() {
+        if self.command.is_seen_from_inside() {
             holm_runtime::protect_own_program()?;
         }
         if let Some(unknown) = variable.as_deref().filter(|value| !Verbosity::is_known(value)) {
@@ -78,7 +75,6 @@ impl Cli {
             Command::Stop(stop) => stop.execute(),
             Command::Oci(oci) => oci.execute(&mut narrator),
             Command::Completions(completions) => completions.execute(),
-            Command::Init(init) => init.execute(),
         }
     }
 }

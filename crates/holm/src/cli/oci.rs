@@ -124,7 +124,7 @@ struct ExecProcess {
 
 impl Oci {
     /// Whether a process that this program is executed by gets into a container.
-    pub(super) fn enters_container(&self) -> bool {
+    pub(super) fn is_seen_from_inside(&self) -> bool {
         matches!(self.operation, Operation::Create(_) | Operation::Run(_) | Operation::Exec(_))
     }
 

@@ -232,6 +232,12 @@ fn parse_rm(text: &str) -> std::result::Result<bool, Invalid> {
 }
 
 impl Run {
+    /// In a PID namespace of its own a container has nobody, before its init is there, who could see its maker; and the
+    /// init is a program of its own.
+    pub(super) fn is_seen_from_inside(&self) -> bool {
+        self.namespaces.pid.as_ref().is_some_and(|pid| *pid != NamespaceMode::Private)
+    }
+
     pub(super) fn execute(self, narrator: &mut Narrator) -> Result<u8> {
         let plan = self.dry_run;
         let options = self.into_options()?;

@@ -8,18 +8,19 @@ use holm_plan::{Phase, Step};
 use holm_sys::{Context, exit_now};
 use rustix::net::{SocketFlags, accept_with};
 
+use crate::command;
 use crate::command::Prepared;
-use crate::create::ChildOrders;
 use crate::create::handshake::{Channel, FromChild, Go, Recorded};
+use crate::create::program::Program;
+use crate::create::{ChildOrders, Start};
 use crate::error::{Failure, StepError};
 use crate::steps::ChildBench;
-use crate::{command, init};
 
 /// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
 /// or it ends. Whatever it was copied from is not its own: nothing of that is dropped or run.
 pub(crate) fn run(orders: ChildOrders<'_>, channel: Channel) -> ! {
     match close_others(&orders, &channel).and_then(|()| make(orders, &channel)) {
-        Ok(made) => command_or_init(made, channel),
+        Ok(made) => go_on(made, channel),
         Err(failure) => {
             // When nobody listens any more there is nobody to tell.
             let _ = channel.send(&FromChild::Failed(failure), &[]);
@@ -39,7 +40,7 @@ fn close_others(orders: &ChildOrders<'_>, channel: &Channel) -> Result<(), Failu
 /// A container that is made.
 struct Made {
     prepared: Option<Prepared>,
-    start: Option<OwnedFd>,
+    start: Option<Start>,
     bench: ChildBench,
 }
 
@@ -148,35 +149,47 @@ fn run_phase(
     Ok(())
 }
 
-/// Says that the container is made, waits for its start, and becomes the command or stays as its init.
-fn command_or_init(made: Made, channel: Channel) -> ! {
+/// Says that the container is made, and becomes what waits for its start, or the command at once.
+fn go_on(made: Made, channel: Channel) -> ! {
     let Made { prepared, start, bench } = made;
     drop(bench);
     if channel.send(&FromChild::Ready, &[]).is_err() {
         exit_now(crate::error::STATUS_FAILED);
     }
-    let teller = match start {
-        None => channel,
-        Some(listener) => {
+    match (prepared, start) {
+        (None, _) => exit_now(0),
+        (Some(prepared), None) => fail(prepared.execute(), &channel),
+        (Some(prepared), Some(start)) => {
             if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
             drop(channel);
-            match wait_for_start(&listener) {
-                Ok(connection) => connection,
-                Err(_) => exit_now(crate::error::STATUS_FAILED),
-            }
-        }
-    };
-    match prepared {
-        None => exit_now(0),
-        Some(prepared) if prepared.init => init::run(prepared, teller),
-        Some(prepared) => {
-            let failure = prepared.execute();
-            let _ = teller.send(&FromChild::Failed(failure.clone()), &[]);
-            exit_now(command::status(&failure))
+            wait_as_init(&prepared, &start)
         }
     }
+}
+
+/// Becomes the init, which waits. Where that fails, whoever starts the container hears of it.
+fn wait_as_init(prepared: &Prepared, start: &Start) -> ! {
+    let parent = start.parent.as_ref().map(AsFd::as_fd);
+    let error = match &start.program {
+        Some(program) => program.execute(prepared, start.listener.as_fd(), parent),
+        None => match Program::on_its_own() {
+            Ok(program) => program.execute(prepared, start.listener.as_fd(), parent),
+            Err(error) => error,
+        },
+    };
+    let failure = other("execute the container's init", error);
+    match wait_for_start(&start.listener) {
+        Ok(starter) => fail(failure, &starter),
+        Err(_) => exit_now(crate::error::STATUS_FAILED),
+    }
+}
+
+fn fail(failure: Failure, teller: &Channel) -> ! {
+    let status = command::status(&failure);
+    let _ = teller.send(&FromChild::Failed(failure), &[]);
+    exit_now(status)
 }
 
 /// Takes one connection on the start socket. Who can reach it is the owner of the run directory.

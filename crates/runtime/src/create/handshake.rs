@@ -25,6 +25,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use holm_init::Refusal;
 use holm_plan::Phase;
 use holm_sys::{Context, Errno, Error, Result};
 use rustix::net::{
@@ -33,6 +34,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::command;
 use crate::error::Failure;
 
 /// How many descriptors the kernel takes in one message (SCM_MAX_FD).
@@ -106,6 +108,26 @@ impl Channel {
 
     /// Waits for a message; `None` when the other end is closed.
     pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<OwnedFd>)>> {
+        let packet = self.receive_packet()?;
+        packet.map(|(text, descriptors)| Ok((understand(&text)?, descriptors))).transpose()
+    }
+
+    /// Waits for the command of a started container to be executed, when the other end closes: `None`. Else why it was
+    /// not, as the init says it, or the process that could not become the init.
+    pub(crate) fn receive_refusal(&self) -> Result<Option<Failure>> {
+        let Some((packet, _)) = self.receive_packet()? else { return Ok(None) };
+        if let Some(refusal) = Refusal::parse(&packet) {
+            return Ok(Some(command::failure(&refusal)));
+        }
+        match understand(&packet)? {
+            FromChild::Failed(failure) => Ok(Some(failure)),
+            FromChild::Ready | FromChild::Ran { .. } => {
+                Err(Error::new("recvmsg(): out of turn", Errno::PROTO))
+            }
+        }
+    }
+
+    fn receive_packet(&self) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
         let mut buffer = vec![0; LARGEST_MESSAGE];
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -130,11 +152,13 @@ impl Channel {
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
         }
-        let text = buffer.get(..received.bytes).unwrap_or_default();
-        let message =
-            serde_json::from_slice(text).map_err(|_| Error::new("recvmsg(): not a message", Errno::PROTO))?;
-        Ok(Some((message, descriptors)))
+        buffer.truncate(received.bytes);
+        Ok(Some((buffer, descriptors)))
     }
+}
+
+fn understand<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|_| Error::new("recvmsg(): not a message", Errno::PROTO))
 }
 
 impl AsFd for Channel {

@@ -4,11 +4,13 @@ pub(crate) mod between;
 pub(crate) mod child;
 pub(crate) mod handshake;
 pub(crate) mod parent;
+pub(crate) mod program;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use holm_cgroups::Entrance;
 use holm_plan::{Command, Phase, Step};
+use program::Program;
 
 /// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
 pub(crate) struct ChildOrders<'a> {
@@ -28,15 +30,33 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) target: Option<OwnedFd>,
     /// Where the terminal's master is sent.
     pub(crate) console_socket: Option<OwnedFd>,
-    /// On what the child waits for its start; none for an exec, which starts at once.
-    pub(crate) start: Option<OwnedFd>,
+    /// How the child waits for its start; none for an exec, which starts at once.
+    pub(crate) start: Option<Start>,
+}
+
+/// How a container's process waits for its start.
+pub(crate) struct Start {
+    /// Who connects here starts it.
+    pub(crate) listener: OwnedFd,
+    /// What waits; none where memory may not be executed.
+    pub(crate) program: Option<Program>,
+    /// A pidfd of the process that it does not outlive.
+    pub(crate) parent: Option<OwnedFd>,
+}
+
+impl Start {
+    fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let program = self.program.iter().map(AsFd::as_fd);
+        [self.listener.as_fd()].into_iter().chain(program).chain(self.parent.iter().map(AsFd::as_fd))
+    }
 }
 
 impl ChildOrders<'_> {
     /// All of its descriptors.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let single = [&self.target, &self.console_socket, &self.start];
+        let single = [&self.target, &self.console_socket];
         let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
-        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).collect()
+        let start = self.start.iter().flat_map(Start::descriptors);
+        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).collect()
     }
 }

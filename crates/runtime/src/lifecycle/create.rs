@@ -10,8 +10,9 @@ use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
-use crate::create::ChildOrders;
 use crate::create::parent::{self, Made, system};
+use crate::create::program::Program;
+use crate::create::{ChildOrders, Start};
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::probe::probe_for;
@@ -135,9 +136,20 @@ impl Work<'_> {
             entrance: entrance(bench, &self.plan.isolate)?,
             target: None,
             console_socket: self.request.console_socket.map(connect_console).transpose()?,
-            start: Some(self.entry.listen_start_socket()?),
+            start: Some(self.start()?),
         };
         parent::make(&self.plan.clone, &self.plan.adopt, orders, bench, narrator)
+    }
+
+    /// What the child waits for, and what it becomes while it waits.
+    fn start(&self) -> Result<Start, Error> {
+        let failed = |error| system("prepare the container's init", error);
+        let own = self.request.die_with_parent.then(|| parent::open_pidfd(rustix::process::getpid()));
+        Ok(Start {
+            listener: self.entry.listen_start_socket()?,
+            program: Program::in_memory().map_err(failed)?,
+            parent: own.transpose().map_err(failed)?,
+        })
     }
 
     /// Writes down what was made. The child is killed if that fails: nobody could find it again.

@@ -11,6 +11,5 @@ pub use create::{Container, CreateRequest, create, plan};
 pub use delete::delete;
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;
-pub(crate) use start::explain_start;
 pub use start::start;
 pub use state::{list, member, state};

@@ -3,7 +3,7 @@
 use holm_state::{ProcessId, Record, Root, Status};
 
 use crate::command;
-use crate::create::handshake::{Channel, FromChild};
+use crate::create::handshake::Channel;
 use crate::create::parent::system;
 use crate::error::{Error, Failure};
 
@@ -16,21 +16,15 @@ pub fn start(root: &Root, id: &str) -> Result<(), Error> {
     let entry = root.entry(id)?.lock()?;
     let mut record = created(&entry, id)?;
     let channel = Channel::from_fd(entry.entry().connect_start_socket()?);
-    let answer =
-        channel.receive::<FromChild>().map_err(|error| system("hear from the container's process", error))?;
+    let refusal =
+        channel.receive_refusal().map_err(|error| system("hear from the container's process", error))?;
     entry.remove_start_socket();
-    match answer {
-        // The other end closes when the command is executed.
-        None => {
-            record.status = Status::Running;
-            record.command = record.process.filter(|_| record.init).and_then(ProcessId::first_child);
-            Ok(entry.write(&record)?)
-        }
-        Some((FromChild::Failed(failure), _)) => Err(explain_start(&failure)),
-        Some(_) => {
-            Err(Error::new("cannot start the container").with_cause("its process answered out of turn"))
-        }
+    if let Some(failure) = refusal {
+        return Err(explain_start(&failure));
     }
+    record.status = Status::Running;
+    record.command = record.process.filter(|_| record.init).and_then(ProcessId::first_child);
+    Ok(entry.write(&record)?)
 }
 
 fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
@@ -42,7 +36,7 @@ fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
 }
 
 /// The error of a failure at the start.
-pub(crate) fn explain_start(failure: &Failure) -> Error {
+fn explain_start(failure: &Failure) -> Error {
     let (what, error) = match failure {
         Failure::Other { what, error } => (format!("cannot {what}"), error),
         Failure::Command { error, .. } | Failure::Step { error, .. } => {

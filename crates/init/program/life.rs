@@ -1,0 +1,223 @@
+//! The life of the init: from its orders to its exit status.
+
+use crate::linux::{self, Arguments, Errno, Fd, Path, Pid};
+use crate::orders::{Flags, Orders};
+use crate::refusal::{Call, Refusal};
+
+/// The status of a failure of its own, as Docker has it.
+pub(crate) const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Where the command begins among the arguments: its program's path, then its own arguments.
+const COMMAND: usize = 2;
+/// PATH_MAX of Linux.
+const LONGEST_PATH: usize = 4096;
+
+/// Who has executed this, and hears why the command could not be.
+#[derive(Clone, Copy)]
+enum Starter {
+    /// Holm, over the connection that starts it.
+    Holm(Fd),
+    /// Another runtime.
+    Other,
+}
+
+/// Where Holm has executed it, every signal is blocked when this begins, and none has a handler.
+pub(crate) fn run(arguments: &Arguments) -> ! {
+    linux::set_name();
+    let Some(orders) = arguments.word(1).and_then(Orders::parse) else { linux::exit(FAILED) };
+    if orders.flags.has(Flags::FOREIGN) {
+        linux::reset_signals();
+        stay(&orders, arguments, Starter::Other)
+    }
+    tie_to_parent(&orders);
+    linux::set_dumpable(false);
+    let Some(connection) = linux::accept(Fd(orders.listener)) else { linux::exit(FAILED) };
+    linux::close(Fd(orders.listener));
+    if orders.flags.has(Flags::INIT) {
+        stay(&orders, arguments, Starter::Holm(connection))
+    }
+    linux::unblock_signals();
+    let errno = execute(arguments);
+    refuse(arguments, Starter::Holm(connection), Call::Execute, errno)
+}
+
+/// What the exec of this program may have undone is asked for again; a parent that ended meanwhile was not noticed.
+fn tie_to_parent(orders: &Orders) {
+    if !orders.flags.has(Flags::DIE_WITH_PARENT) {
+        return;
+    }
+    let parent = Fd(orders.parent);
+    if linux::die_with_parent().is_err() || linux::has_ended(parent) {
+        linux::exit(FAILED);
+    }
+    linux::close(parent);
+}
+
+/// Stays above the command until it ends.
+fn stay(orders: &Orders, arguments: &Arguments, starter: Starter) -> ! {
+    let own = linux::getpid();
+    if own != Pid::INIT {
+        // In somebody else's PID namespace orphans come here only when asked for.
+        linux::become_subreaper();
+    }
+    let child = match linux::fork() {
+        Err(errno) => refuse(arguments, starter, Call::Clone, errno),
+        Ok(None) => become_command(orders, arguments, starter, own),
+        Ok(Some(child)) => child,
+    };
+    // The streams are the command's: the end of a file is seen when the command closes them, not when its init ends.
+    [Fd(0), Fd(1), Fd(2)].into_iter().for_each(linux::close);
+    if let Starter::Holm(connection) = starter {
+        linux::close(connection);
+    }
+    // They are the command's too, and nobody else's business.
+    arguments.forget_all_but_first();
+    let status = serve(child);
+    if own != Pid::INIT {
+        end_adopted();
+    }
+    linux::exit(status)
+}
+
+fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init: Pid) -> ! {
+    let led = match starter {
+        Starter::Holm(_) => lead_session(orders),
+        Starter::Other => lead_group(),
+    };
+    if let Err((call, errno)) = led {
+        refuse(arguments, starter, call, errno);
+    }
+    if orders.flags.has(Flags::COMMAND_DIES_WITH_INIT) {
+        if let Err(errno) = linux::die_with_parent() {
+            refuse(arguments, starter, Call::DieWithInit, errno);
+        }
+        // It may have ended before, and then nothing was sent.
+        if linux::getppid() != init {
+            linux::exit(FAILED);
+        }
+    }
+    linux::unblock_signals();
+    let errno = match starter {
+        Starter::Holm(_) => execute(arguments),
+        Starter::Other => search(arguments),
+    };
+    refuse(arguments, starter, Call::Execute, errno)
+}
+
+/// The command leads a session of its own, and takes the terminal: its keys do not reach the init.
+fn lead_session(orders: &Orders) -> Result<(), (Call, Errno)> {
+    linux::setsid().map_err(|errno| (Call::Setsid, errno))?;
+    if orders.flags.has(Flags::TERMINAL) {
+        linux::take_terminal().map_err(|errno| (Call::TakeTerminal, errno))?;
+    }
+    Ok(())
+}
+
+/// In the session of its caller it leads a group of its own, in the foreground where there is a terminal. (`SIGTTOU` is
+/// blocked at this point.)
+fn lead_group() -> Result<(), (Call, Errno)> {
+    linux::lead_group().map_err(|errno| (Call::Setpgid, errno))?;
+    linux::enter_foreground();
+    Ok(())
+}
+
+/// Becomes the command; comes back only with what the kernel said against it.
+fn execute(arguments: &Arguments) -> Errno {
+    arguments.path(COMMAND).map_or(Errno::NOENT, |path| arguments.execute(path, COMMAND + 1))
+}
+
+/// As execvp(3) finds it: a name with a slash is a path, any other is looked for in the `PATH` of the command.
+fn search(arguments: &Arguments) -> Errno {
+    let name = arguments.word(COMMAND).unwrap_or_default();
+    if name.contains(&b'/') {
+        return execute(arguments);
+    }
+    let mut answer = Errno::NOENT;
+    for directory in arguments.variable(b"PATH=").unwrap_or_default().split(|byte| *byte == b':') {
+        let directory = if directory.is_empty() { b"." } else { directory };
+        let mut path = [0; LONGEST_PATH];
+        let parts = directory.iter().chain(b"/").chain(name);
+        path.iter_mut().zip(parts).for_each(|(place, byte)| *place = *byte);
+        // What leaves no room for its end is too long for the kernel too.
+        let refused = match Path::new(&path) {
+            Some(path) => arguments.execute(path, COMMAND + 1),
+            None => Errno::NAMETOOLONG,
+        };
+        match refused {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCES => answer = Errno::ACCES,
+            other => return other,
+        }
+    }
+    answer
+}
+
+/// Says what failed, and ends as a shell does then.
+fn refuse(arguments: &Arguments, starter: Starter, call: Call, errno: Errno) -> ! {
+    let path = arguments.word(COMMAND).unwrap_or_default();
+    let (status, cause): (_, &[u8]) = match (call, errno) {
+        (Call::Execute, Errno::NOENT) => (NOT_FOUND, b": it is not in the container\n"),
+        (Call::Execute, _) => (NOT_EXECUTABLE, b": it is not a program that may be executed here\n"),
+        _ => (FAILED, b": its process could not be prepared\n"),
+    };
+    match starter {
+        Starter::Holm(connection) => {
+            Refusal { call, errno: errno.0, path }.tell(|message| linux::send(connection, message));
+        }
+        Starter::Other => {
+            let parts = [b"error: cannot run the command\n  cause: ", path, cause];
+            parts.into_iter().for_each(|part| linux::write(Fd(2), part));
+        }
+    }
+    linux::exit(status)
+}
+
+/// Until the command ends: every orphan is reaped, every signal handed on.
+fn serve(child: Pid) -> u8 {
+    loop {
+        if let Some(status) = reap(child) {
+            return status;
+        }
+        match linux::wait_for_signal() {
+            Ok(linux::SIGCHLD) | Err(Errno::INTR) => {}
+            Ok(signal) => linux::kill(child, signal),
+            Err(_) => return FAILED,
+        }
+    }
+}
+
+/// Takes away every status there is; that of the command is the init's own.
+fn reap(child: Pid) -> Option<u8> {
+    loop {
+        match linux::wait(None) {
+            Ok(Some((pid, status))) if pid == child => return Some(status),
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return None,
+            // No child at all: nobody else reaps the command, so this cannot be while it runs.
+            Err(_) => return Some(FAILED),
+        }
+    }
+}
+
+/// In somebody else's PID namespace what the command has left behind does not end with its init: each process that came
+/// here as an orphan is killed, and then those that come because of that, until nobody is left.
+fn end_adopted() {
+    loop {
+        let mut text = [0; 4096];
+        // A number that is cut at the end is another process's: what is not a child of this one is not killed by wait.
+        let text = linux::read_children(&mut text);
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b' ')
+            .map_or(&[][..], |end| text.get(..end).unwrap_or_default());
+        if whole.is_empty() {
+            return;
+        }
+        for pid in whole.split(|byte| *byte == b' ').filter_map(Pid::parse) {
+            linux::kill(pid, linux::SIGKILL);
+            let _ = linux::wait(Some(pid));
+        }
+    }
+}

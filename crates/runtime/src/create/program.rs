@@ -1,0 +1,117 @@
+//! The container's init as a program: where it is executed from, and with what.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use holm_init::{Flags, Orders, PROGRAM, TITLE};
+use holm_mounts::{Detached, FsOption};
+use holm_sys::{Context, Errno, Result, execveat};
+use rustix::fs::{self, Mode, OFlags};
+
+use crate::command::Prepared;
+
+/// The init, open to be executed. What a container reaches by `/proc/self/exe` is this.
+#[derive(Debug)]
+pub(crate) struct Program {
+    file: OwnedFd,
+}
+
+impl Program {
+    /// In memory, and sealed. `None` where no memory may be executed: then [`Program::on_its_own`] is left.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EMFILE`.
+    pub(crate) fn in_memory() -> Result<Option<Self>> {
+        match crate::sealed::sealed(TITLE, PROGRAM) {
+            Ok(file) => Ok(Some(Self { file: file.into() })),
+            Err(error) if error.errno() == Errno::ACCESS => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// On a tmpfs of its own that is mounted nowhere, for a process that may mount. It is this container's alone:
+    /// whoever changes it harms himself.
+    ///
+    /// # Errors
+    ///
+    /// What the calls say.
+    pub(crate) fn on_its_own() -> Result<Self> {
+        let options = [FsOption::pair("mode", "0700"), FsOption::pair("size", "64k")];
+        let mount = Detached::filesystem("tmpfs", Some(TITLE), &options)?;
+        let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o555);
+        let written = fs::openat(mount.as_fd(), TITLE, create, mode).call(|| "openat(tmpfs, O_CREAT)")?;
+        File::from(written).write_all(PROGRAM).call(|| "write(tmpfs)")?;
+        let file = fs::openat(mount.as_fd(), TITLE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .call(|| "openat(tmpfs)")?;
+        Ok(Self { file })
+    }
+
+    /// Becomes the init of `prepared`, or just that, once somebody connects to `listener`. Comes back only when it
+    /// could not be executed. `parent` is a pidfd of whom it does not outlive.
+    pub(crate) fn execute(
+        &self,
+        prepared: &Prepared,
+        listener: BorrowedFd<'_>,
+        parent: Option<BorrowedFd<'_>>,
+    ) -> holm_sys::Error {
+        match self.try_execute(prepared, listener, parent) {
+            Ok(never) => match never {},
+            Err(error) => error,
+        }
+    }
+
+    fn try_execute(
+        &self,
+        prepared: &Prepared,
+        listener: BorrowedFd<'_>,
+        parent: Option<BorrowedFd<'_>>,
+    ) -> Result<std::convert::Infallible> {
+        let orders = Orders {
+            flags: flags(prepared, parent.is_some()),
+            listener: listener.as_raw_fd(),
+            parent: parent.map_or(0, |parent| parent.as_raw_fd()),
+        };
+        let argv = prepared.behind(&[TITLE.to_owned(), orders.to_string()])?;
+        for kept in [Some(listener), parent].into_iter().flatten() {
+            rustix::io::fcntl_setfd(kept, rustix::io::FdFlags::empty()).call(|| "fcntl(F_SETFD, 0)")?;
+        }
+        holm_sys::reset_signals()?;
+        // A signal that comes before the init waits for it is not lost.
+        holm_sys::block_signals()?;
+        Err(execveat(self.file.as_fd(), &argv, prepared.environment()))
+    }
+}
+
+impl AsFd for Program {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn flags(prepared: &Prepared, dies_with_parent: bool) -> Flags {
+    let wanted = [
+        (prepared.init, Flags::INIT),
+        (prepared.terminal, Flags::TERMINAL),
+        (prepared.die_with_parent, Flags::COMMAND_DIES_WITH_INIT),
+        (dies_with_parent, Flags::DIE_WITH_PARENT),
+    ];
+    let wanted = wanted.into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag);
+    wanted.fold(Flags::default(), Flags::with)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_memory_it_cannot_be_changed() {
+        let program = Program::in_memory().unwrap().unwrap();
+        let path = format!("/proc/self/fd/{}", program.as_fd().as_raw_fd());
+        let again = std::fs::OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write(b"x"));
+        assert_eq!(again.unwrap_err().raw_os_error(), Some(Errno::PERM.raw_os_error()));
+        assert_eq!(std::fs::read(path).unwrap(), PROGRAM);
+    }
+}
