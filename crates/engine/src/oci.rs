@@ -23,10 +23,8 @@ pub fn run_bundle(root: &Root, request: &CreateRequest<'_>, observer: &mut dyn O
     let directory = terminal.then(|| run_directory(root)).transpose()?;
     let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
     let socket = console.as_ref().map(ConsoleSocket::path).or(request.console_socket);
-    let container =
-        holm_runtime::create(root, &CreateRequest { console_socket: socket, ..*request }, observer)?;
+    let container = holm_runtime::run(root, &CreateRequest { console_socket: socket, ..*request }, observer)?;
     let attended = console.map(ConsoleSocket::receive).transpose().and_then(|terminal| {
-        holm_runtime::start(root, request.id)?;
         attend(Session { process: container.pidfd.as_fd(), terminal, interactive: true }, &signals)
     });
     let deleted = holm_runtime::delete(root, request.id, true);

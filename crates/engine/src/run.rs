@@ -81,9 +81,8 @@ fn run_held(order: Order<'_>, listener: &mut dyn Listener) -> Result<u8> {
     let id = held.name().as_str();
     let launch =
         Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
-    let container = launcher.create(&launch, listener)?;
+    let container = launcher.run(&launch, listener)?;
     let terminal = console.map(ConsoleSocket::receive).transpose()?;
-    launcher.start(id)?;
     let session = Session { process: container.pidfd.as_fd(), terminal, interactive: bundle.interactive };
     attend(session, order.signals)
 }

@@ -33,14 +33,25 @@ pub(crate) fn run(arguments: &Arguments) -> ! {
     }
     tie_to_parent(&orders);
     linux::set_dumpable(false);
-    let Some(connection) = linux::accept(Fd(orders.listener)) else { linux::exit(FAILED) };
-    linux::close(Fd(orders.listener));
+    let connection = connection(&orders);
     if orders.flags.has(Flags::INIT) {
         stay(&orders, arguments, Starter::Holm(connection))
     }
     linux::unblock_signals();
     let errno = execute(arguments);
     refuse(arguments, Starter::Holm(connection), Call::Execute, errno)
+}
+
+/// The connection that starts the command, which is not the command's.
+fn connection(orders: &Orders) -> Fd {
+    let start = Fd(orders.start);
+    if orders.flags.has(Flags::STARTED) {
+        linux::close_on_exec(start);
+        return start;
+    }
+    let Some(connection) = linux::accept(start) else { linux::exit(FAILED) };
+    linux::close(start);
+    connection
 }
 
 /// What the exec of this program may have undone is asked for again; a parent that ended meanwhile was not noticed.

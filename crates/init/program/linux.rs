@@ -44,6 +44,8 @@ const PR_SET_CHILD_SUBREAPER: usize = 36;
 const SOCK_CLOEXEC: usize = 0o2_000_000;
 const O_CLOEXEC: usize = 0o2_000_000;
 const AT_FDCWD: usize = usize::MAX - 99;
+const F_SETFD: usize = 2;
+const FD_CLOEXEC: usize = 1;
 const MSG_NOSIGNAL: usize = 0x4000;
 const TIOCSCTTY: usize = 0x540e;
 const TIOCSPGRP: usize = 0x5410;
@@ -66,6 +68,7 @@ mod number {
     pub(super) const EXECVE: usize = 59;
     pub(super) const WAIT4: usize = 61;
     pub(super) const KILL: usize = 62;
+    pub(super) const FCNTL: usize = 72;
     pub(super) const SETPGID: usize = 109;
     pub(super) const GETPPID: usize = 110;
     pub(super) const SETSID: usize = 112;
@@ -79,6 +82,7 @@ mod number {
 
 #[cfg(target_arch = "aarch64")]
 mod number {
+    pub(super) const FCNTL: usize = 25;
     pub(super) const IOCTL: usize = 29;
     pub(super) const OPENAT: usize = 56;
     pub(super) const CLOSE: usize = 57;
@@ -359,6 +363,10 @@ pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no memory is shared and no stack given: the copy goes on with its own copy of this one.
     let child = unsafe { call(number::CLONE, [index(SIGCHLD), 0, 0, 0, 0, 0]) }?;
     Ok((child != 0).then_some(Pid(as_i32(child))))
+}
+
+pub(crate) fn close_on_exec(fd: Fd) {
+    let _ = plain(number::FCNTL, [index(fd.0), F_SETFD, FD_CLOEXEC]);
 }
 
 /// Takes one connection.

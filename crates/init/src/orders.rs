@@ -20,6 +20,8 @@ impl Flags {
     /// a name to look for in its own `PATH`, leads a group of its own in the session that there is, and what is refused
     /// is said on standard error.
     pub const FOREIGN: Self = Self(16);
+    /// The start has come in already: the descriptor is the connection.
+    pub const STARTED: Self = Self(32);
 
     /// These and those.
     #[must_use]
@@ -38,9 +40,10 @@ impl Flags {
 pub struct Orders {
     /// What is wanted.
     pub flags: Flags,
-    /// Without [`Flags::FOREIGN`], the listening socket (`SOCK_SEQPACKET`) on which the start comes in as a connection. Over it goes a
-    /// [`crate::Refusal`] when there is one; it is closed by the command's exec.
-    pub listener: i32,
+    /// Without [`Flags::FOREIGN`], the listening socket (`SOCK_SEQPACKET`) on which the start comes in as a connection;
+    /// with [`Flags::STARTED`], that connection. Over it goes a [`crate::Refusal`] when there is one; it is closed by
+    /// the command's exec.
+    pub start: i32,
     /// A pidfd of the parent, with [`Flags::DIE_WITH_PARENT`].
     pub parent: i32,
 }
@@ -50,7 +53,7 @@ impl Orders {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut numbers = text.split(|byte| *byte == b' ').map(number);
         let mut next = || numbers.next().flatten();
-        let orders = Self { flags: Flags(u32::try_from(next()?).ok()?), listener: next()?, parent: next()? };
+        let orders = Self { flags: Flags(u32::try_from(next()?).ok()?), start: next()?, parent: next()? };
         numbers.next().is_none().then_some(orders)
     }
 }
@@ -67,7 +70,7 @@ fn number(text: &[u8]) -> Option<i32> {
 
 impl core::fmt::Display for Orders {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} {} {}", self.flags.0, self.listener, self.parent)
+        write!(f, "{} {} {}", self.flags.0, self.start, self.parent)
     }
 }
 
@@ -79,8 +82,8 @@ mod tests {
     fn what_is_written_is_read() {
         let flags = Flags::INIT.with(Flags::DIE_WITH_PARENT);
         assert!(flags.has(Flags::INIT) && !flags.has(Flags::TERMINAL));
-        for (listener, parent) in [(0, 0), (3, 12), (i32::MAX, 1_048_575)] {
-            let orders = Orders { flags, listener, parent };
+        for (start, parent) in [(0, 0), (3, 12), (i32::MAX, 1_048_575)] {
+            let orders = Orders { flags, start, parent };
             assert_eq!(Orders::parse(orders.to_string().as_bytes()), Some(orders));
         }
     }

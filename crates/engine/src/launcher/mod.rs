@@ -93,14 +93,18 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// Makes a container, which then waits for its start.
+    /// Makes a container, and lets it run its command.
     ///
     /// # Errors
     ///
-    /// What the runtime says.
-    pub(crate) fn create(&self, launch: &Launch<'_>, observer: &mut dyn Observer) -> Result<Container> {
+    /// What the runtime says; when the command cannot be executed.
+    pub(crate) fn run(&self, launch: &Launch<'_>, observer: &mut dyn Observer) -> Result<Container> {
         match self {
-            Self::Other(other) => other.create(launch),
+            Self::Other(other) => {
+                let container = other.create(launch)?;
+                other.start(launch.id)?;
+                Ok(container)
+            }
             Self::Own(root) => {
                 let request = CreateRequest {
                     id: launch.id,
@@ -109,20 +113,8 @@ impl<'a> Launcher<'a> {
                     pid_file: None,
                     die_with_parent: true,
                 };
-                holm_runtime::create(root, &request, observer)
+                holm_runtime::run(root, &request, observer)
             }
-        }
-    }
-
-    /// Lets it run its command.
-    ///
-    /// # Errors
-    ///
-    /// When the command cannot be executed.
-    pub(crate) fn start(&self, id: &str) -> Result<()> {
-        match self {
-            Self::Other(other) => other.start(id),
-            Self::Own(root) => holm_runtime::start(root, id),
         }
     }
 

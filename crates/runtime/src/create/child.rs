@@ -11,7 +11,7 @@ use rustix::net::{SocketFlags, accept_with};
 use crate::command;
 use crate::command::Prepared;
 use crate::create::handshake::{Channel, FromChild, Go, Recorded};
-use crate::create::program::Program;
+use crate::create::program::{Begin, Program};
 use crate::create::{ChildOrders, Start};
 use crate::error::{Failure, StepError};
 use crate::steps::ChildBench;
@@ -163,24 +163,30 @@ fn go_on(made: Made, channel: Channel) -> ! {
             if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
-            drop(channel);
-            wait_as_init(&prepared, &start)
+            become_init(&prepared, &start, channel)
         }
     }
 }
 
-/// Becomes the init, which waits. Where that fails, whoever starts the container hears of it.
-fn wait_as_init(prepared: &Prepared, start: &Start) -> ! {
+/// Becomes the init, which waits for its start, or has it over `channel` already. Where that fails, whoever starts the
+/// container hears of it.
+fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
     let parent = start.parent.as_ref().map(AsFd::as_fd);
+    let begin = match &start.listener {
+        Some(listener) => Begin::Later(listener.as_fd()),
+        None => Begin::Now(channel.as_fd()),
+    };
     let error = match &start.program {
-        Some(program) => program.execute(prepared, start.listener.as_fd(), parent),
+        Some(program) => program.execute(prepared, begin, parent),
         None => match Program::on_its_own() {
-            Ok(program) => program.execute(prepared, start.listener.as_fd(), parent),
+            Ok(program) => program.execute(prepared, begin, parent),
             Err(error) => error,
         },
     };
     let failure = other("execute the container's init", error);
-    match wait_for_start(&start.listener) {
+    let Some(listener) = &start.listener else { fail(failure, &channel) };
+    drop(channel);
+    match wait_for_start(listener) {
         Ok(starter) => fail(failure, &starter),
         Err(_) => exit_now(crate::error::STATUS_FAILED),
     }

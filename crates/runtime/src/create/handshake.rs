@@ -13,8 +13,9 @@
 //!     |<-- Ran (only when somebody watches) --------|
 //!     |<-- Ready, or Failed ------------------------|
 //!     |    writes the state down                    |
-//!     |--- Recorded (to who waits for a start) ---->|
-//!     v                                             v   waits on the start socket
+//!     |--- Recorded (for a container) ------------->|
+//!     v                                             v   becomes the init, which waits on the start socket, or (run)
+//!                                                       goes on at once, and says over the pair what was refused
 //! ```
 //!
 //! One `SOCK_SEQPACKET` pair: a message is one packet, an end of file is the other's end. The order is held by types:
@@ -214,8 +215,13 @@ impl Newborn {
 
 impl Working {
     /// Tells a child that is ready that others can find it now.
-    pub(crate) fn recorded(self) -> Result<()> {
+    pub(crate) fn recorded(&self) -> Result<()> {
         self.0.send(&Recorded, &[])
+    }
+
+    /// As [`Channel::receive_refusal`].
+    pub(crate) fn hear_refusal(&self) -> Result<Option<Failure>> {
+        self.0.receive_refusal()
     }
 
     /// Waits for what the child says next; `None` when it ended without a word.

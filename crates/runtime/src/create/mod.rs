@@ -36,8 +36,8 @@ pub(crate) struct ChildOrders<'a> {
 
 /// How a container's process waits for its start.
 pub(crate) struct Start {
-    /// Who connects here starts it.
-    pub(crate) listener: OwnedFd,
+    /// Who connects here starts it; none for who starts as soon as it is recorded.
+    pub(crate) listener: Option<OwnedFd>,
     /// What waits; none where memory may not be executed.
     pub(crate) program: Option<Program>,
     /// A pidfd of the process that it does not outlive.
@@ -47,7 +47,8 @@ pub(crate) struct Start {
 impl Start {
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let program = self.program.iter().map(AsFd::as_fd);
-        [self.listener.as_fd()].into_iter().chain(program).chain(self.parent.iter().map(AsFd::as_fd))
+        let others = self.listener.iter().chain(&self.parent);
+        others.map(AsFd::as_fd).chain(program)
     }
 }
 

@@ -11,6 +11,15 @@ use rustix::fs::{self, Mode, OFlags};
 
 use crate::command::Prepared;
 
+/// When the init goes on to the command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Begin<'a> {
+    /// When somebody connects to this listening socket.
+    Later(BorrowedFd<'a>),
+    /// At once: this is the connection.
+    Now(BorrowedFd<'a>),
+}
+
 /// The init, open to be executed. What a container reaches by `/proc/self/exe` is this.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -49,15 +58,14 @@ impl Program {
         Ok(Self { file })
     }
 
-    /// Becomes the init of `prepared`, or just that, once somebody connects to `listener`. Comes back only when it
-    /// could not be executed. `parent` is a pidfd of whom it does not outlive.
+    /// Becomes the init of `prepared`, or just that. Comes back only when it could not be executed. `parent` is a pidfd of whom it does not outlive.
     pub(crate) fn execute(
         &self,
         prepared: &Prepared,
-        listener: BorrowedFd<'_>,
+        begin: Begin<'_>,
         parent: Option<BorrowedFd<'_>>,
     ) -> holm_sys::Error {
-        match self.try_execute(prepared, listener, parent) {
+        match self.try_execute(prepared, begin, parent) {
             Ok(never) => match never {},
             Err(error) => error,
         }
@@ -66,16 +74,20 @@ impl Program {
     fn try_execute(
         &self,
         prepared: &Prepared,
-        listener: BorrowedFd<'_>,
+        begin: Begin<'_>,
         parent: Option<BorrowedFd<'_>>,
     ) -> Result<std::convert::Infallible> {
+        let (start, started) = match begin {
+            Begin::Later(listener) => (listener, Flags::default()),
+            Begin::Now(connection) => (connection, Flags::STARTED),
+        };
         let orders = Orders {
-            flags: flags(prepared, parent.is_some()),
-            listener: listener.as_raw_fd(),
+            flags: flags(prepared, parent.is_some()).with(started),
+            start: start.as_raw_fd(),
             parent: parent.map_or(0, |parent| parent.as_raw_fd()),
         };
         let argv = prepared.behind(&[TITLE.to_owned(), orders.to_string()])?;
-        for kept in [Some(listener), parent].into_iter().flatten() {
+        for kept in [Some(start), parent].into_iter().flatten() {
             rustix::io::fcntl_setfd(kept, rustix::io::FdFlags::empty()).call(|| "fcntl(F_SETFD, 0)")?;
         }
         holm_sys::reset_signals()?;

@@ -10,10 +10,12 @@ use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
+use crate::create::handshake::Working;
 use crate::create::parent::{self, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
 use crate::error::Error;
+use crate::lifecycle::start::started;
 use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
@@ -68,12 +70,41 @@ pub fn create(
     request: &CreateRequest<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
+    make(root, request, Mode::Create, observer)
+}
+
+/// Makes a container and lets it run its command: [`create`] and [`crate::start`] without anything in between.
+///
+/// # Errors
+///
+/// As both of them; nothing is left behind then.
+pub fn run(
+    root: &Root,
+    request: &CreateRequest<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Container, Error> {
+    make(root, request, Mode::Run, observer)
+}
+
+/// How far it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Create,
+    Run,
+}
+
+fn make(
+    root: &Root,
+    request: &CreateRequest<'_>,
+    mode: Mode,
+    observer: &mut dyn Observer,
+) -> Result<Container, Error> {
     let spec = Spec::load(request.bundle)?;
     let facts = probe_for(&spec)?;
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
     let entry = root.create_entry(request.id)?.lock()?;
-    let work = Work { spec: &spec, facts: &facts, plan: &plan, request, entry: &entry };
+    let work = Work { spec: &spec, facts: &facts, plan: &plan, request, mode, entry: &entry };
     match work.make(observer) {
         Ok(container) => Ok(container),
         Err(error) => {
@@ -90,6 +121,7 @@ struct Work<'a> {
     facts: &'a HostFacts,
     plan: &'a Plan,
     request: &'a CreateRequest<'a>,
+    mode: Mode,
     entry: &'a Locked,
 }
 
@@ -146,32 +178,44 @@ impl Work<'_> {
         let failed = |error| system("prepare the container's init", error);
         let own = self.request.die_with_parent.then(|| parent::open_pidfd(rustix::process::getpid()));
         Ok(Start {
-            listener: self.entry.listen_start_socket()?,
+            listener: (self.mode == Mode::Create).then(|| self.entry.listen_start_socket()).transpose()?,
             program: Program::in_memory().map_err(failed)?,
             parent: own.transpose().map_err(failed)?,
         })
     }
 
-    /// Writes down what was made. The child is killed if that fails: nobody could find it again.
+    /// Writes down what was made, and lets it go on. The child is killed if that fails: nobody could find it again.
     fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
-        let written = self.write_created(&made, record);
-        if let Err(error) = written {
-            parent::end(&made.pidfd);
-            return Err(error);
+        let settled = self.write_created(&made, record).and_then(|()| match &made.working {
+            Some(working) => self.let_go(working, record),
+            None => Ok(()),
+        });
+        match settled {
+            Ok(()) => Ok(Container { pid: made.pid, pidfd: made.pidfd }),
+            Err(error) => {
+                parent::end(&made.pidfd);
+                Err(error)
+            }
         }
-        if let Some(working) = made.working {
-            working
-                .recorded()
-                .map_err(|error| system("let the container's process wait for its start", error))?;
-        }
-        Ok(Container { pid: made.pid, pidfd: made.pidfd })
     }
 
     fn write_created(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
         record.process = ProcessId::of(made.pid);
-        record.status = Status::Created;
+        record.status = match self.mode {
+            Mode::Create => Status::Created,
+            Mode::Run => Status::Running,
+        };
         self.entry.write(record)?;
         self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
+    }
+
+    fn let_go(&self, working: &Working, record: &mut Record) -> Result<(), Error> {
+        let failed = |error| system("let the container's process wait for its start", error);
+        working.recorded().map_err(failed)?;
+        match self.mode {
+            Mode::Create => Ok(()),
+            Mode::Run => started(self.entry, record, working.hear_refusal()),
+        }
     }
 
     /// Written down before it is made: who is killed right after making it has had no time to.

@@ -7,7 +7,7 @@ mod kill;
 mod start;
 mod state;
 
-pub use create::{Container, CreateRequest, create, plan};
+pub use create::{Container, CreateRequest, create, plan, run};
 pub use delete::delete;
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;

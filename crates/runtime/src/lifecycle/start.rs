@@ -1,6 +1,6 @@
 //! start.
 
-use holm_state::{ProcessId, Record, Root, Status};
+use holm_state::{Locked, ProcessId, Record, Root, Status};
 
 use crate::command;
 use crate::create::handshake::Channel;
@@ -16,18 +16,27 @@ pub fn start(root: &Root, id: &str) -> Result<(), Error> {
     let entry = root.entry(id)?.lock()?;
     let mut record = created(&entry, id)?;
     let channel = Channel::from_fd(entry.entry().connect_start_socket()?);
-    let refusal =
-        channel.receive_refusal().map_err(|error| system("hear from the container's process", error))?;
+    let refusal = channel.receive_refusal();
     entry.remove_start_socket();
+    started(&entry, &mut record, refusal)
+}
+
+/// Writes down that the command runs, unless it was refused.
+pub(crate) fn started(
+    entry: &Locked,
+    record: &mut Record,
+    refusal: holm_sys::Result<Option<Failure>>,
+) -> Result<(), Error> {
+    let refusal = refusal.map_err(|error| system("hear from the container's process", error))?;
     if let Some(failure) = refusal {
-        return Err(explain_start(&failure));
+        return Err(explain(&failure));
     }
     record.status = Status::Running;
     record.command = record.process.filter(|_| record.init).and_then(ProcessId::first_child);
-    Ok(entry.write(&record)?)
+    Ok(entry.write(record)?)
 }
 
-fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
+fn created(entry: &Locked, id: &str) -> Result<Record, Error> {
     let record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
     match record.status() {
         Status::Created => Ok(record),
@@ -36,7 +45,7 @@ fn created(entry: &holm_state::Locked, id: &str) -> Result<Record, Error> {
 }
 
 /// The error of a failure at the start.
-fn explain_start(failure: &Failure) -> Error {
+fn explain(failure: &Failure) -> Error {
     let (what, error) = match failure {
         Failure::Other { what, error } => (format!("cannot {what}"), error),
         Failure::Command { error, .. } | Failure::Step { error, .. } => {
