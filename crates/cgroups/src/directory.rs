@@ -136,10 +136,21 @@ impl Directory {
 
     /// Removes what was made.
     pub(crate) fn undo(&mut self) {
-        for path in self.record.removable.drain(..).rev() {
-            // Only what is empty goes; what another container uses by now is its own.
-            let _ = rustix::fs::unlinkat(&self.mount, path.as_str(), AtFlags::REMOVEDIR);
-        }
+        self.remove_empty();
+        self.record.removable.clear();
+    }
+
+    /// Removes those of the directories to remove that are empty, and says how many are not: what another container uses
+    /// by now is its own.
+    pub(crate) fn remove_empty(&mut self) -> usize {
+        let mount = &self.mount;
+        let is_left = |path: &String| {
+            let removed = rustix::fs::unlinkat(mount, path.as_str(), AtFlags::REMOVEDIR);
+            matches!(removed, Err(Errno::BUSY | Errno::NOTEMPTY))
+        };
+        let left: Vec<String> = self.record.removable.drain(..).rev().filter(is_left).collect();
+        self.record.removable.extend(left.into_iter().rev());
+        self.record.removable.len()
     }
 
     /// Puts the parents that the cgroups path names among those that are tried at the end, whoever made them.

@@ -1,12 +1,13 @@
 //! The group of a container: one directory in each hierarchy.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use holm_sys as sys;
 use rustix::process::Pid;
 
 use crate::directory::Directory;
-use crate::{CgroupPath, DirectoryRecord, Entrance, Error, Layout, Record, Result, Version, v1, walk};
+use crate::{CgroupPath, DirectoryRecord, Entrance, Error, Layout, Record, Result, Version, v1, wait, walk};
 
 /// How [`Cgroup::create`] goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,9 +86,16 @@ impl Cgroup {
     }
 
     /// Removes the directories that have nothing in them, and leaves the others alone: for an expected group, of which
-    /// nobody knows whether it was made, or was somebody else's before. Nobody is killed or waited for.
-    pub fn remove_unused(mut self) {
-        self.directories.iter_mut().rev().for_each(Directory::undo);
+    /// nobody knows whether it was made, or was somebody else's before. Nobody is killed; processes that end within
+    /// `patience` are waited for.
+    pub fn remove_unused(mut self, patience: Duration) {
+        let deadline = wait::deadline(patience);
+        loop {
+            let left = self.directories.iter_mut().rev().map(Directory::remove_empty).max();
+            if left.unwrap_or(0) == 0 || !wait::tick(deadline).unwrap_or(false) {
+                return;
+            }
+        }
     }
 
     /// Moves the process (all its threads) into the group in every hierarchy, by `cgroup.procs`. The kernel may make

@@ -5,6 +5,7 @@ mod common;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use common::{
     Group, LONG, PRUNE, SHORT, assert_nothing_left, directories, layout, parent, path, pid, shell, sleeper,
@@ -224,10 +225,10 @@ fn frozen_processes_stop_go_on_and_can_be_killed() {
 fn an_expected_group_is_found_whether_it_was_made_or_not() {
     let Some(layout) = layout() else { return };
     let expected = || Cgroup::from_record(&Cgroup::expected(&layout, &path("expected"))).unwrap();
-    expected().remove_unused();
+    expected().remove_unused(Duration::from_millis(50));
     let group = Cgroup::create(&layout, &path("expected"), PRUNE).unwrap();
     drop(group);
-    expected().remove_unused();
+    expected().remove_unused(Duration::from_millis(50));
     assert_nothing_left(&layout, "expected");
 }
 
@@ -237,11 +238,27 @@ fn an_expected_group_that_is_somebody_else_s_is_left_alone() {
     let group = Group::new(&layout, "foreign");
     let mut child = sleeper();
     group.0.attach(pid(&child)).unwrap();
-    Cgroup::from_record(&Cgroup::expected(&layout, &path("foreign"))).unwrap().remove_unused();
+    Cgroup::from_record(&Cgroup::expected(&layout, &path("foreign")))
+        .unwrap()
+        .remove_unused(Duration::from_millis(50));
     assert!(group.0.processes().unwrap().contains(&pid(&child)));
     group.0.kill_all(LONG).unwrap();
     child.wait().unwrap();
     group.0.delete(LONG).unwrap();
+}
+
+#[test]
+fn an_expected_group_that_is_being_left_is_waited_for() {
+    let Some(layout) = layout() else { return };
+    let group = Group::new(&layout, "leaving");
+    let mut child = sleeper();
+    group.0.attach(pid(&child)).unwrap();
+    let expected = Cgroup::from_record(&Cgroup::expected(&layout, &path("leaving"))).unwrap();
+    let remover = std::thread::spawn(move || expected.remove_unused(LONG));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    remover.join().unwrap();
+    assert_nothing_left(&layout, "leaving");
 }
 
 /// The waiting is for an empty group, and not for the ends of those who were in it.

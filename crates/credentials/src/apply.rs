@@ -1,6 +1,6 @@
 //! Reading and setting the capability sets of the calling thread.
 
-use holm_sys::{Context, Result};
+use holm_sys::{Context, Errno, Result};
 use rustix::thread::{
     CapabilitySet as Bits, CapabilitySets, capabilities, capability_is_in_bounding_set,
     clear_ambient_capability_set, configure_capability_in_ambient_set, remove_capability_from_bounding_set,
@@ -60,9 +60,14 @@ pub fn known() -> Result<CapabilitySet> {
 ///
 /// `EPERM` without `CAP_SETPCAP`.
 pub fn drop_bounding(keep: CapabilitySet) -> Result<()> {
-    for capability in (bounding() - keep).iter() {
-        remove_capability_from_bounding_set(bit(capability))
-            .call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?;
+    for capability in Capability::all().filter(|capability| !keep.contains(*capability)) {
+        match remove_capability_from_bounding_set(bit(capability)) {
+            // The kernel does not know it: it is in no set.
+            Ok(()) | Err(Errno::INVAL) => {}
+            // Who has it no more needs no privilege to do without.
+            Err(_) if !capability_is_in_bounding_set(bit(capability)).unwrap_or(true) => {}
+            failed => failed.call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?,
+        }
     }
     Ok(())
 }

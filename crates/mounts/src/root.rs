@@ -120,6 +120,13 @@ impl Root {
     /// `ELOOP` when such a link leads to another, or links are not followed at all; else as
     /// [`Root::make_directories`].
     pub fn make_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
+        let new = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+        match self.open_at(path, new, mode) {
+            // Something is there, or the directory is not; or nothing may be made where something is.
+            Err(error)
+                if matches!(error.errno(), Errno::EXIST | Errno::NOENT | Errno::ROFS | Errno::ACCESS) => {}
+            result => return result,
+        }
         match self.resolve(path) {
             Err(error) if error.errno() == Errno::NOENT => {}
             result => return result,

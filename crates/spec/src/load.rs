@@ -10,6 +10,8 @@ use oci_spec::runtime as oci;
 use crate::{Error, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
 
 /// A configuration larger than this is not read: nobody writes one, and it would be held in memory whole.
+/// Most are smaller, and read at once.
+const USUAL_CONFIG: usize = 16 << 10;
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// A checked configuration.
@@ -58,7 +60,7 @@ impl Spec {
         let path = bundle.join("config.json");
         let read_error = |cause| Error::Read { path: path.clone(), cause };
         let bundle = std::path::absolute(bundle).map_err(read_error)?;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(USUAL_CONFIG);
         let file = File::open(&path).map_err(read_error)?;
         file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
         let config: oci::Spec =

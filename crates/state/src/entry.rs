@@ -16,6 +16,8 @@ const NEW_RECORD: &str = "state.json.new";
 const LOCK: &str = "lock";
 /// The name of the socket on which a created container waits for its start.
 const START_SOCKET: &str = "start.sock";
+/// Most records are smaller, and read at once.
+const USUAL_RECORD: usize = 8 << 10;
 /// A record larger than this is not ours.
 const LARGEST_RECORD: u64 = 4 << 20;
 
@@ -120,7 +122,7 @@ impl Entry {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             result => result.call(|| format!("openat({RECORD:?})")).map_err(system)?,
         };
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(USUAL_RECORD);
         let mut reader = File::from(file).take(LARGEST_RECORD);
         reader.read_to_end(&mut text).call(|| format!("read({RECORD:?})")).map_err(system)?;
         serde_json::from_slice(&text)

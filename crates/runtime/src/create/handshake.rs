@@ -10,10 +10,12 @@
 //!     |    steps of Adopt                           |
 //!     |--- Go + the mounts that were taken -------->|   (in as many packets as they need)
 //!     |                                             |   steps of Isolate, Root, Privileges
+//!     |    writes the state down                    |
+//!     |--- Recorded (run) ------------------------->|
 //!     |<-- Ran (only when somebody watches) --------|
 //!     |<-- Ready, or Failed ------------------------|
 //!     |    writes the state down                    |
-//!     |--- Recorded (for a container) ------------->|
+//!     |--- Recorded (create) ---------------------->|
 //!     v                                             v   becomes the init, which waits on the start socket, or (run)
 //!                                                       goes on at once, and says over the pair what was refused
 //! ```

@@ -38,6 +38,14 @@ impl Drop for Guarded {
     }
 }
 
+/// How the child comes into the world.
+pub(crate) struct Birth<'a> {
+    /// The clone.
+    pub(crate) clone: &'a CloneStep,
+    /// What the parent does for it before it works.
+    pub(crate) adopt: &'a [Step],
+}
+
 /// Runs the parent's steps of a phase.
 pub(crate) fn run_phase(
     bench: &mut ParentBench<'_>,
@@ -53,26 +61,28 @@ pub(crate) fn run_phase(
     Ok(())
 }
 
-/// Makes the child and sees it through to the end of its steps.
+/// Makes the child and sees it through to the end of its steps. `born` is what the parent does while the child works.
 pub(crate) fn make(
-    clone: &CloneStep,
-    adopt: &[Step],
+    birth: &Birth<'_>,
     orders: ChildOrders<'_>,
     bench: &mut ParentBench<'_>,
     narrator: &mut Narrator<'_>,
+    born: impl FnOnce(&ParentBench<'_>, Pid, &Working) -> Result<(), Error>,
 ) -> Result<Made, Error> {
     let (ours, theirs) = Channel::pair().map_err(|error| system("make the handshake", error))?;
-    let cgroup = v2_cgroup(clone, bench).map_err(|error| system("open the container's cgroup", error))?;
-    let mut child = guarded_clone(clone, cgroup.as_ref(), orders, theirs, narrator)?;
+    let cgroup =
+        v2_cgroup(birth.clone, bench).map_err(|error| system("open the container's cgroup", error))?;
+    let mut child = guarded_clone(birth.clone, cgroup.as_ref(), orders, theirs, narrator)?;
     let newborn = Newborn::new(ours);
-    if !clone.between.is_empty() {
+    if !birth.clone.between.is_empty() {
         child = exchange(child, &newborn, narrator)?;
     }
     bench.child = Some(child.pid);
-    run_phase(bench, Phase::Adopt, adopt, narrator)?;
+    run_phase(bench, Phase::Adopt, birth.adopt, narrator)?;
     let working =
         newborn.go(&bench.taken).map_err(|error| system("let the container's process go", error))?;
     bench.taken.clear();
+    born(bench, child.pid, &working)?;
     listen(&working, &child, narrator)?;
     let pidfd = child.pidfd.take().ok_or_else(|| Error::new("cannot find the container's process"))?;
     Ok(Made { pid: child.pid, pidfd, working: Some(working) })

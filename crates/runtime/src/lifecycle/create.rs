@@ -11,7 +11,7 @@ use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
 use crate::create::handshake::Working;
-use crate::create::parent::{self, Made, system};
+use crate::create::parent::{self, Birth, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
 use crate::error::Error;
@@ -150,11 +150,6 @@ impl Work<'_> {
         narrator: &mut Narrator<'_>,
     ) -> Result<Made, Error> {
         parent::run_phase(bench, Phase::Prepare, &self.plan.prepare, narrator)?;
-        if let Some(cgroup) = &bench.cgroup {
-            record.cgroup = Some(cgroup.to_record());
-            record.expected_cgroup = None;
-            self.entry.write(record)?;
-        }
         let orders = ChildOrders {
             phases: vec![
                 (Phase::Isolate, self.plan.isolate.as_slice()),
@@ -170,7 +165,16 @@ impl Work<'_> {
             console_socket: self.request.console_socket.map(connect_console).transpose()?,
             start: Some(self.start()?),
         };
-        parent::make(&self.plan.clone, &self.plan.adopt, orders, bench, narrator)
+        let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
+            self.write_born(bench, pid, record)?;
+            match self.mode {
+                Mode::Create => Ok(()),
+                // It hears this when it is made, and goes on without waiting for anybody.
+                Mode::Run => self.let_go(working),
+            }
+        };
+        let birth = Birth { clone: &self.plan.clone, adopt: &self.plan.adopt };
+        parent::make(&birth, orders, bench, narrator, born)
     }
 
     /// What the child waits for, and what it becomes while it waits.
@@ -184,12 +188,27 @@ impl Work<'_> {
         })
     }
 
+    /// Writes down what there is while the child makes the rest of it.
+    fn write_born(&self, bench: &ParentBench<'_>, pid: Pid, record: &mut Record) -> Result<(), Error> {
+        record.process = ProcessId::of(pid);
+        record.cgroup = bench.cgroup.as_ref().map(Cgroup::to_record);
+        record.expected_cgroup = None;
+        Ok(self.entry.write(record)?)
+    }
+
+    fn let_go(&self, working: &Working) -> Result<(), Error> {
+        working.recorded().map_err(|error| system("let the container's process wait for its start", error))
+    }
+
     /// Writes down what was made, and lets it go on. The child is killed if that fails: nobody could find it again.
     fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
-        let settled = self.write_created(&made, record).and_then(|()| match &made.working {
-            Some(working) => self.let_go(working, record),
-            None => Ok(()),
-        });
+        let settled = match (&made.working, self.mode) {
+            (Some(working), Mode::Create) => {
+                self.write_created(&made, record).and_then(|()| self.let_go(working))
+            }
+            (Some(working), Mode::Run) => self.write_running(&made, working, record),
+            (None, _) => Ok(()),
+        };
         match settled {
             Ok(()) => Ok(Container { pid: made.pid, pidfd: made.pidfd }),
             Err(error) => {
@@ -200,22 +219,18 @@ impl Work<'_> {
     }
 
     fn write_created(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
-        record.process = ProcessId::of(made.pid);
-        record.status = match self.mode {
-            Mode::Create => Status::Created,
-            Mode::Run => Status::Running,
-        };
+        record.status = Status::Created;
         self.entry.write(record)?;
-        self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
+        self.write_pid_file(made)
     }
 
-    fn let_go(&self, working: &Working, record: &mut Record) -> Result<(), Error> {
-        let failed = |error| system("let the container's process wait for its start", error);
-        working.recorded().map_err(failed)?;
-        match self.mode {
-            Mode::Create => Ok(()),
-            Mode::Run => started(self.entry, record, working.hear_refusal()),
-        }
+    fn write_running(&self, made: &Made, working: &Working, record: &mut Record) -> Result<(), Error> {
+        self.write_pid_file(made)?;
+        started(self.entry, record, working.hear_refusal())
+    }
+
+    fn write_pid_file(&self, made: &Made) -> Result<(), Error> {
+        self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
     }
 
     /// Written down before it is made: who is killed right after making it has had no time to.

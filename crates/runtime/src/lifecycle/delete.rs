@@ -5,11 +5,15 @@ use holm_state::{Record, Root, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use crate::create::parent::system;
 use crate::error::Error;
 use crate::lifecycle::create::CGROUP_PATIENCE;
 use crate::lifecycle::kill::pidfd;
+
+/// How long the process may take to end that was in a cgroup when who made it was killed.
+const CREATOR_S_END: Duration = Duration::from_millis(200);
 
 /// Removes a container that has stopped, or was never started; with `force` one that runs too, and one that does not
 /// exist is fine.
@@ -68,7 +72,7 @@ fn remove_cgroup(record: &Record) -> Result<(), Error> {
     if let Some(expected) = &record.expected_cgroup
         && let Ok(expected) = Cgroup::from_record(expected)
     {
-        expected.remove_unused();
+        expected.remove_unused(CREATOR_S_END);
     }
     let Some(cgroup) = &record.cgroup else { return Ok(()) };
     let failed = |error: holm_cgroups::Error| {

@@ -12,7 +12,7 @@ use holm_state::{ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
 use crate::create::ChildOrders;
-use crate::create::parent::{self, system};
+use crate::create::parent::{self, Birth, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, write_pid_file};
 use crate::lifecycle::kill::pidfd;
@@ -130,7 +130,13 @@ fn make(
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
         start: None,
     };
-    let mut made = parent::make(&plan.clone, &[], orders, &mut bench, &mut narrator)?;
+    let mut made = parent::make(
+        &Birth { clone: &plan.clone, adopt: &[] },
+        orders,
+        &mut bench,
+        &mut narrator,
+        |_, _, _| Ok(()),
+    )?;
     if let Some(working) = made.working.take() {
         parent::wait_executed(&working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
     }

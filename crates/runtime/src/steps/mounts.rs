@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, FsOption, Root, is_directory, set_attributes, set_propagation};
+use holm_mounts::{Detached, FsOption, MountAttr, Root, is_directory, set_attributes, set_propagation};
 use holm_plan::{MountChange, Slot, Symlinks};
 use holm_sys::Errno;
 use rustix::fs::Mode;
@@ -27,10 +27,17 @@ pub(crate) struct Place<'a> {
 
 /// A new instance of a file system, on a directory that is made when it is missing.
 pub(crate) fn filesystem(bench: &ChildBench, filesystem: &Filesystem<'_>, place: &Place<'_>) -> StepResult {
-    let mount = Detached::filesystem(filesystem.fstype, filesystem.source, filesystem.options)?;
+    // It is born with its attributes, but for those that cannot be had so.
+    let mut change = place.change.clone();
+    let born = change.set - (MountAttr::IDMAP | MountAttr::NOSYMFOLLOW);
+    let (fstype, source) = (filesystem.fstype, filesystem.source);
+    let mount = Detached::filesystem_with(fstype, source, filesystem.options, born)?;
+    change.set -= born;
+    // Nothing else is set that would have to be cleared.
+    change.clear = MountAttr::empty();
     let target = target(bench.root()?, place, true)?;
     mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), place.change)
+    apply(mount.as_fd(), &change)
 }
 
 /// A mount that was taken, on a directory or file as it is one itself.
