@@ -134,6 +134,7 @@ impl Channel {
         let mut buffer = vec![0; LARGEST_MESSAGE];
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut reset = false;
         let received = loop {
             let result = recvmsg(
                 &self.socket,
@@ -143,7 +144,9 @@ impl Channel {
             );
             match result {
                 Err(Errno::INTR) => {}
-                // A peer that died with unread messages resets the connection: it is gone all the same.
+                // A peer that died with unread messages resets the connection, which is told once; what it has said
+                // before comes after that.
+                Err(Errno::CONNRESET) if !reset => reset = true,
                 Err(Errno::CONNRESET) => return Ok(None),
                 result => break result.call(|| "recvmsg()")?,
             }
@@ -200,8 +203,14 @@ impl Newborn {
         }))
     }
 
-    /// Lets the child go, with the mounts that were taken for it.
+    /// Lets the child go, with the mounts that were taken for it. One that is gone already has said why, which is heard
+    /// next.
     pub(crate) fn go(self, mounts: &[(usize, OwnedFd)]) -> Result<Working> {
+        unless_gone(self.send_mounts(mounts))?;
+        Ok(Working(self.0))
+    }
+
+    fn send_mounts(&self, mounts: &[(usize, OwnedFd)]) -> Result<()> {
         let mut packets = mounts.chunks(MOST_DESCRIPTORS).peekable();
         if packets.peek().is_none() {
             self.0.send(&Go { slots: Vec::new(), more: false }, &[])?;
@@ -211,7 +220,14 @@ impl Newborn {
             let descriptors: Vec<_> = packet.iter().map(|(_, mount)| mount.as_fd()).collect();
             self.0.send(&Go { slots, more: packets.peek().is_some() }, &descriptors)?;
         }
-        Ok(Working(self.0))
+        Ok(())
+    }
+}
+
+fn unless_gone(sent: Result<()>) -> Result<()> {
+    match sent {
+        Err(error) if matches!(error.errno(), Errno::PIPE | Errno::CONNRESET) => Ok(()),
+        sent => sent,
     }
 }
 
@@ -219,6 +235,12 @@ impl Working {
     /// Tells a child that is ready that others can find it now.
     pub(crate) fn recorded(&self) -> Result<()> {
         self.0.send(&Recorded, &[])
+    }
+
+    /// Tells it to a child that works, and hears that when it is ready. One that is gone has said why, as for
+    /// [`Newborn::go`].
+    pub(crate) fn recorded_ahead(&self) -> Result<()> {
+        unless_gone(self.recorded())
     }
 
     /// As [`Channel::receive_refusal`].
@@ -235,6 +257,7 @@ impl Working {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::StepError;
 
     #[test]
     fn a_message_arrives_with_its_descriptors() {
@@ -250,6 +273,17 @@ mod tests {
         let (ours, theirs) = Channel::pair().unwrap();
         drop(ours);
         assert!(theirs.receive::<Go>().unwrap().is_none());
+    }
+
+    #[test]
+    fn who_fails_before_it_is_told_to_go_on_is_heard_all_the_same() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let failure = Failure::Other { what: "begin".into(), error: StepError::new("nothing to begin with") };
+        theirs.send(&FromChild::Failed(failure), &[]).unwrap();
+        let working = Newborn::new(ours).go(&[]).unwrap();
+        drop(theirs);
+        working.recorded_ahead().unwrap();
+        assert!(matches!(working.hear().unwrap(), Some(FromChild::Failed(_))));
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Work<'_> {
             match self.mode {
                 Mode::Create => Ok(()),
                 // It hears this when it is made, and goes on without waiting for anybody.
-                Mode::Run => self.let_go(working),
+                Mode::Run => working.recorded_ahead().map_err(not_let_go),
             }
         };
         let birth = Birth { clone: &self.plan.clone, adopt: &self.plan.adopt };
@@ -196,20 +196,20 @@ impl Work<'_> {
     /// Writes down what there is while the child makes the rest of it.
     fn write_born(&self, bench: &ParentBench<'_>, pid: Pid, record: &mut Record) -> Result<(), Error> {
         record.process = ProcessId::of(pid);
+        if self.mode == Mode::Run {
+            // It is started as soon as it is ready, and whoever wants more of it than its pid waits for the lock.
+            record.status = Status::Created;
+        }
         record.cgroup = bench.cgroup.as_ref().map(Cgroup::to_record);
         record.expected_cgroup = None;
         Ok(self.entry.write(record)?)
-    }
-
-    fn let_go(&self, working: &Working) -> Result<(), Error> {
-        working.recorded().map_err(|error| system("let the container's process wait for its start", error))
     }
 
     /// Writes down what was made, and lets it go on. The child is killed if that fails: nobody could find it again.
     fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
         let settled = match (&made.working, self.mode) {
             (Some(working), Mode::Create) => {
-                self.write_created(&made, record).and_then(|()| self.let_go(working))
+                self.write_created(&made, record).and_then(|()| working.recorded().map_err(not_let_go))
             }
             (Some(working), Mode::Run) => self.write_running(&made, working, record),
             (None, _) => Ok(()),
@@ -263,6 +263,10 @@ impl Work<'_> {
             oci_version: self.spec.version.clone(),
         }
     }
+}
+
+fn not_let_go(error: holm_sys::Error) -> Error {
+    system("let the container's process go on", error)
 }
 
 /// The files by which the child enters its v1 cgroups, opened while that is permitted.
