@@ -32,6 +32,29 @@ fn the_program_that_enters_is_not_changed_through_proc() {
     }
 }
 
+/// Where no memory may be executed the init is on a mount of its own.
+#[test]
+fn the_init_is_there_where_memory_may_not_be_executed() {
+    const SWITCH: &str = "/proc/sys/vm/memfd_noexec";
+    if !own_runtime("where the init is executed from") {
+        return;
+    }
+    let Some(ground) = Ground::root() else { return };
+    if !holm_tests::needs(std::path::Path::new(SWITCH).exists(), "Linux before 6.3 executes all memory") {
+        return;
+    }
+    let script = format!("echo 2 > {SWITCH} && exec \"$@\"");
+    let (holm, root) = (ground.path("holm"), ground.rootfs().to_str().unwrap());
+    let command = "read line < /proc/1/comm; echo $line; exit 3";
+    for options in [&[][..], &["--userns", "auto"]] {
+        // The switch is one of a PID namespace.
+        let call = ground.other("unshare".as_ref()).words(["--pid", "--fork", "--mount-proc", "sh", "-c"]);
+        let call = call.words([script.as_str(), "sh", holm.to_str().unwrap(), "run", "--rootfs", root]);
+        let run = call.words(options.iter().copied()).words(["--", "/bin/sh", "-c", command]).finish();
+        assert_eq!(run.ends(3).out.trim(), "holm-init", "{run:?}");
+    }
+}
+
 #[test]
 fn the_program_that_execs_into_a_container_is_not_changed() {
     if !own_runtime("how the program enters the container") {

@@ -57,16 +57,32 @@ fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
         die_with_parent,
         ..
     } = orders;
+    let mut start = start;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
     wait(&mut bench, channel)?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
+        if phase == Phase::Root
+            && let Some(start) = &mut start
+        {
+            provide_program(start)?;
+        }
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
     let prepared = command.map(|command| command::prepare(command, die_with_parent)).transpose()?;
     Ok(Made { prepared, start, bench })
+}
+
+/// Where memory may not be executed the init is on a mount, which is made while this process may still mount, and once
+/// it is somebody in its user namespace.
+fn provide_program(start: &mut Start) -> Result<(), Failure> {
+    if start.program.is_none() {
+        let made = Program::on_its_own().map_err(|error| other("prepare the container's init", error))?;
+        start.program = Some(made);
+    }
+    Ok(())
 }
 
 fn other(what: &str, error: impl Into<StepError>) -> Failure {
@@ -176,14 +192,10 @@ fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
         Some(listener) => Begin::Later(listener.as_fd()),
         None => Begin::Now(channel.as_fd()),
     };
-    let error = match &start.program {
-        Some(program) => program.execute(prepared, begin, parent),
-        None => match Program::on_its_own() {
-            Ok(program) => program.execute(prepared, begin, parent),
-            Err(error) => error,
-        },
+    let failure = match &start.program {
+        Some(program) => other("execute the container's init", program.execute(prepared, begin, parent)),
+        None => other("execute the container's init", StepError::new("there is none")),
     };
-    let failure = other("execute the container's init", error);
     let Some(listener) = &start.listener else { fail(failure, &channel) };
     drop(channel);
     match wait_for_start(listener) {
