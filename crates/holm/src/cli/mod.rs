@@ -2,7 +2,6 @@
 
 mod completions;
 mod exec;
-mod lazy;
 mod oci;
 mod process;
 mod ps;
@@ -13,7 +12,6 @@ mod streams;
 use clap::{ArgAction, Parser, Subcommand};
 use holm_engine::{Listener, Result};
 
-use self::lazy::Lazy;
 use crate::output::{Narrator, Verbosity};
 
 /// Containers out of Linux namespaces
@@ -43,8 +41,7 @@ enum Command {
     Exec(exec::Exec),
     Ps(ps::Ps),
     Stop(stop::Stop),
-    /// Act as an OCI runtime
-    Oci(Lazy<oci::Oci>),
+    Oci(oci::Oci),
     Completions(completions::Completions),
 }
 
@@ -54,7 +51,7 @@ impl Command {
         match self {
             Self::Run(run) => run.is_seen_from_inside(),
             Self::Exec(_) => true,
-            Self::Oci(oci) => oci.0.is_seen_from_inside(),
+            Self::Oci(oci) => oci.is_seen_from_inside(),
             Self::Ps(_) | Self::Stop(_) | Self::Completions(_) => false,
         }
     }
@@ -76,7 +73,7 @@ impl Cli {
             Command::Exec(exec) => exec.execute(&mut narrator),
             Command::Ps(ps) => ps.execute(),
             Command::Stop(stop) => stop.execute(),
-            Command::Oci(oci) => oci.0.execute(&mut narrator),
+            Command::Oci(oci) => oci.execute(&mut narrator),
             Command::Completions(completions) => completions.execute(),
         }
     }
