@@ -91,8 +91,8 @@ impl Cgroup {
     pub fn remove_unused(mut self, patience: Duration) {
         let deadline = wait::deadline(patience);
         loop {
-            let left = self.directories.iter_mut().rev().map(Directory::remove_empty).max();
-            if left.unwrap_or(0) == 0 || !wait::tick(deadline).unwrap_or(false) {
+            let left: usize = self.directories.iter_mut().rev().map(Directory::remove_empty).sum();
+            if left == 0 || !wait::tick(deadline).unwrap_or(false) {
                 return;
             }
         }

@@ -1,6 +1,14 @@
-//! The system calls of the init, and the stack that the kernel starts it with. All that is unsafe is here.
+//! The system calls of the init, and the stack that the kernel starts it with. All that is unsafe is here and below.
 
-use core::arch::{asm, global_asm};
+mod arguments;
+mod memory;
+mod number;
+
+use core::arch::asm;
+
+pub(crate) use arguments::{Arguments, Path};
+
+use crate::orders::{self, TITLE};
 
 /// An error number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,8 +36,7 @@ impl Pid {
 
     /// Reads a number that is a process's.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let number = core::str::from_utf8(text).ok()?.parse().ok()?;
-        (number > 0).then_some(Self(number))
+        orders::number(text).filter(|number| *number > 0).map(Self)
     }
 }
 
@@ -53,219 +60,6 @@ const WNOHANG: usize = 1;
 const POLLIN: i16 = 1;
 /// The kernel's sigset_t: a bit for each of 64 signals.
 const SIGSET_SIZE: usize = 8;
-
-#[cfg(target_arch = "x86_64")]
-mod number {
-    pub(super) const READ: usize = 0;
-    pub(super) const WRITE: usize = 1;
-    pub(super) const CLOSE: usize = 3;
-    pub(super) const RT_SIGACTION: usize = 13;
-    pub(super) const RT_SIGPROCMASK: usize = 14;
-    pub(super) const IOCTL: usize = 16;
-    pub(super) const GETPID: usize = 39;
-    pub(super) const SENDTO: usize = 44;
-    pub(super) const CLONE: usize = 56;
-    pub(super) const EXECVE: usize = 59;
-    pub(super) const WAIT4: usize = 61;
-    pub(super) const KILL: usize = 62;
-    pub(super) const FCNTL: usize = 72;
-    pub(super) const SETPGID: usize = 109;
-    pub(super) const GETPPID: usize = 110;
-    pub(super) const SETSID: usize = 112;
-    pub(super) const RT_SIGTIMEDWAIT: usize = 128;
-    pub(super) const PRCTL: usize = 157;
-    pub(super) const EXIT_GROUP: usize = 231;
-    pub(super) const OPENAT: usize = 257;
-    pub(super) const PPOLL: usize = 271;
-    pub(super) const ACCEPT4: usize = 288;
-}
-
-#[cfg(target_arch = "aarch64")]
-mod number {
-    pub(super) const FCNTL: usize = 25;
-    pub(super) const IOCTL: usize = 29;
-    pub(super) const OPENAT: usize = 56;
-    pub(super) const CLOSE: usize = 57;
-    pub(super) const READ: usize = 63;
-    pub(super) const WRITE: usize = 64;
-    pub(super) const PPOLL: usize = 73;
-    pub(super) const EXIT_GROUP: usize = 94;
-    pub(super) const KILL: usize = 129;
-    pub(super) const RT_SIGACTION: usize = 134;
-    pub(super) const RT_SIGPROCMASK: usize = 135;
-    pub(super) const RT_SIGTIMEDWAIT: usize = 137;
-    pub(super) const SETPGID: usize = 154;
-    pub(super) const SETSID: usize = 157;
-    pub(super) const PRCTL: usize = 167;
-    pub(super) const GETPID: usize = 172;
-    pub(super) const GETPPID: usize = 173;
-    pub(super) const SENDTO: usize = 206;
-    pub(super) const CLONE: usize = 220;
-    pub(super) const EXECVE: usize = 221;
-    pub(super) const ACCEPT4: usize = 242;
-    pub(super) const WAIT4: usize = 260;
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("the init knows the system calls of x86_64 and aarch64: add those of this architecture here");
-
-// The first instructions: the stack, as the kernel has laid it out, is the argument; the frame that calls is the last.
-#[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".globl _start",
-    "_start:",
-    "xor ebp, ebp",
-    "mov rdi, rsp",
-    "and rsp, -16",
-    "call {entry}",
-    "ud2",
-    entry = sym entry
-);
-#[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".globl _start",
-    "_start:",
-    "mov x29, #0",
-    "mov x30, #0",
-    "mov x0, sp",
-    "and sp, x0, #-16",
-    "b {entry}",
-    entry = sym entry
-);
-
-/// # Safety
-///
-/// `stack` is the stack of a process that has just been executed.
-unsafe extern "C" fn entry(stack: *const usize) -> ! {
-    // SAFETY: the kernel puts the number of arguments on top of the stack, which is live for the whole process.
-    let count = unsafe { stack.read() };
-    // SAFETY: behind it are as many pointers to arguments and a null pointer, on the same stack.
-    let words = unsafe { stack.add(1) }.cast::<*mut u8>();
-    crate::life::run(&Arguments { count, words })
-}
-
-/// The arguments and the environment of this program, where the kernel has put them.
-pub(crate) struct Arguments {
-    count: usize,
-    words: *const *mut u8,
-}
-
-impl Arguments {
-    /// The argument `index`.
-    pub(crate) fn word(&self, index: usize) -> Option<&[u8]> {
-        if index >= self.count {
-            return None;
-        }
-        // SAFETY: there are `count` pointers, to strings that end in NUL and live as long as the process.
-        Some(unsafe {
-            let start = *self.words.add(index);
-            core::slice::from_raw_parts(start, length(start))
-        })
-    }
-
-    /// Becomes the program at `path`, with the arguments from `index` on.
-    pub(crate) fn execute(&self, path: Path<'_>, index: usize) -> Errno {
-        if index > self.count {
-            return Errno::NOENT;
-        }
-        // SAFETY: the pointers up to `count` are arguments, the one there is null, and behind it are those of the
-        // environment, with a null pointer at their end: both are arrays that execve(2) takes.
-        let (argv, envp) = unsafe { (self.words.add(index), self.environment()) };
-        let arguments = [path.0.as_ptr().addr(), argv.addr(), envp.addr(), 0, 0, 0];
-        // SAFETY: a path has a NUL; execve(2) changes nothing of this process unless it succeeds.
-        unsafe { call(number::EXECVE, arguments) }.err().unwrap_or(Errno(0))
-    }
-
-    /// The argument `index` as a path.
-    pub(crate) fn path(&self, index: usize) -> Option<Path<'_>> {
-        let word = self.word(index)?;
-        // SAFETY: the string of an argument has its NUL right behind it.
-        Some(Path(unsafe { core::slice::from_raw_parts(word.as_ptr(), word.len() + 1) }))
-    }
-
-    /// What stands behind `name`, which ends in `=`, in the environment.
-    pub(crate) fn variable(&self, name: &[u8]) -> Option<&[u8]> {
-        // SAFETY: by the layout.
-        let mut variable = unsafe { self.environment() };
-        loop {
-            // SAFETY: the array ends with a null pointer, and until there each points to a string.
-            let text = unsafe {
-                let start = *variable;
-                if start.is_null() {
-                    return None;
-                }
-                variable = variable.add(1);
-                core::slice::from_raw_parts(start, length(start))
-            };
-            if let Some(value) = text.strip_prefix(name) {
-                return Some(value);
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As the kernel has laid them out: `count` pointers and a null pointer stand before those of the environment.
-    unsafe fn environment(&self) -> *const *mut u8 {
-        // SAFETY: by the layout.
-        unsafe { self.words.add(self.count + 1) }
-    }
-
-    /// Writes zeroes over every argument but the first, and over the environment: /proc/PID/cmdline shows the first
-    /// alone, and /proc/PID/environ nothing.
-    pub(crate) fn forget_all_but_first(&self) {
-        for index in 1..self.count {
-            // SAFETY: as in `word`; the strings are on this process's stack, which is writable, and nothing refers to
-            // them any more.
-            unsafe { clear(*self.words.add(index)) };
-        }
-        // SAFETY: by the layout.
-        let mut variable = unsafe { self.environment() };
-        // SAFETY: the array ends with a null pointer; until there each points to a string as above.
-        unsafe {
-            while !(*variable).is_null() {
-                clear(*variable);
-                variable = variable.add(1);
-            }
-        }
-    }
-}
-
-/// A path as the kernel takes it: bytes with a NUL among them.
-#[derive(Clone, Copy)]
-pub(crate) struct Path<'a>(&'a [u8]);
-
-impl<'a> Path<'a> {
-    /// The bytes up to the first NUL.
-    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
-        bytes.contains(&0).then_some(Self(bytes))
-    }
-}
-
-/// # Safety
-///
-/// `string` ends in NUL.
-unsafe fn length(string: *const u8) -> usize {
-    let mut length = 0;
-    // SAFETY: everything up to the NUL belongs to the string. Volatile, so that no strlen(3) is called for it.
-    while unsafe { string.add(length).read_volatile() } != 0 {
-        length += 1;
-    }
-    length
-}
-
-/// # Safety
-///
-/// `string` ends in NUL and is writable, and nobody reads it meanwhile.
-unsafe fn clear(mut string: *mut u8) {
-    // SAFETY: as in `length`; the NUL at the end is not passed.
-    unsafe {
-        while string.read_volatile() != 0 {
-            string.write_volatile(0);
-            string = string.add(1);
-        }
-    }
-}
 
 /// Any system call.
 ///
@@ -354,8 +148,11 @@ pub(crate) fn set_dumpable(dumpable: bool) {
 
 /// A program that is executed by its descriptor has the number of that for a name.
 pub(crate) fn set_name() {
-    // SAFETY: prctl(2) reads the string up to its NUL.
-    let _ = unsafe { call(number::PRCTL, [PR_SET_NAME, c"holm-init".as_ptr().addr(), 0, 0, 0, 0]) };
+    // TASK_COMM_LEN: what the kernel keeps, the NUL at its end among it.
+    let mut name = [0; 16];
+    name.iter_mut().take(15).zip(TITLE.bytes()).for_each(|(place, byte)| *place = byte);
+    // SAFETY: prctl(2) reads the string up to its NUL, which is the last byte at the latest.
+    let _ = unsafe { call(number::PRCTL, [PR_SET_NAME, name.as_ptr().addr(), 0, 0, 0, 0]) };
 }
 
 /// A copy of this process; `None` in the copy.
@@ -407,19 +204,20 @@ pub(crate) fn has_ended(pidfd: Fd) -> bool {
 }
 
 pub(crate) fn unblock_signals() {
-    let none = 0_u64;
+    set_blocked(0);
+}
+
+/// Blocks the signals of this mask, a bit for each, and no others.
+fn set_blocked(mask: u64) {
     // SAFETY: one sigset_t is read; the old one is not asked for.
     let _ = unsafe {
-        call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const none).addr(), 0, SIGSET_SIZE, 0, 0])
+        call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const mask).addr(), 0, SIGSET_SIZE, 0, 0])
     };
 }
 
 /// Blocks every signal, and gives each its default action: whoever executed this may have had some ignored.
 pub(crate) fn reset_signals() {
-    let all = u64::MAX;
-    // SAFETY: one sigset_t is read; the old one is not asked for.
-    let _ =
-        unsafe { call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const all).addr(), 0, SIGSET_SIZE, 0, 0]) };
+    set_blocked(u64::MAX);
     // The kernel's sigaction: SIG_DFL, no flags, no restorer, nothing masked.
     let default = [0_u64; 4];
     for signal in 1..=64 {
@@ -478,39 +276,3 @@ pub(crate) fn read_children(text: &mut [u8]) -> &[u8] {
     close(Fd(as_i32(file)));
     text.get(..read.unwrap_or(0)).unwrap_or_default()
 }
-
-/// What the compiler writes calls to; byte by byte, as there are few of them.
-mod memory {
-    /// memset(3).
-    ///
-    /// # Safety
-    ///
-    /// `to` is valid for `length` bytes.
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn memset(to: *mut u8, byte: i32, length: usize) -> *mut u8 {
-        let byte = u8::try_from(byte & 0xff).unwrap_or_default();
-        for index in 0..length {
-            // SAFETY: by the contract. Volatile, so that this does not become a call of itself.
-            unsafe { to.add(index).write_volatile(byte) };
-        }
-        to
-    }
-
-    /// memcpy(3).
-    ///
-    /// # Safety
-    ///
-    /// `to` and `from` are valid for `length` bytes, and apart.
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
-        for index in 0..length {
-            // SAFETY: as in `memset`.
-            unsafe { to.add(index).write_volatile(from.add(index).read()) };
-        }
-        to
-    }
-}
-
-/// What core refers to for unwinding, which there is none of: a panic ends the process.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}

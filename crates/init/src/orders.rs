@@ -58,7 +58,8 @@ impl Orders {
     }
 }
 
-fn number(text: &[u8]) -> Option<i32> {
+/// A number in decimal digits, and nothing else.
+pub(crate) fn number(text: &[u8]) -> Option<i32> {
     if text.is_empty() {
         return None;
     }

@@ -20,6 +20,9 @@ pub struct Root {
     resolve: ResolveFlags,
 }
 
+/// A file that is not there yet, and no link either.
+const NEW_FILE: OFlags = OFlags::CREATE.union(OFlags::EXCL).union(OFlags::WRONLY).union(OFlags::NOFOLLOW);
+
 const FOLLOW: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
 impl Root {
@@ -120,8 +123,7 @@ impl Root {
     /// `ELOOP` when such a link leads to another, or links are not followed at all; else as
     /// [`Root::make_directories`].
     pub fn make_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
-        let new = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
-        match self.open_at(path, new, mode) {
+        match self.open_at(path, NEW_FILE, mode) {
             // Something is there, or the directory is not; or nothing may be made where something is.
             Err(error)
                 if matches!(error.errno(), Errno::EXIST | Errno::NOENT | Errno::ROFS | Errno::ACCESS) => {}
@@ -156,8 +158,7 @@ impl Root {
     /// Makes the file `path`, and follows no link at its end.
     fn make_missing_file(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
         let (parent, name) = self.parent_of(path)?;
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match fs::openat(&parent, name, flags, mode) {
+        match fs::openat(&parent, name, NEW_FILE | OFlags::CLOEXEC, mode) {
             Ok(_) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(Error::new(format!("openat({path:?}, O_CREAT|O_EXCL)"), errno)),
         }

@@ -16,7 +16,6 @@ pub(crate) struct Prepared {
     path: CString,
     argv: CStrings,
     envp: CStrings,
-    args: Vec<String>,
     /// Whether the runtime stays as init above it.
     pub(crate) init: bool,
     /// Whether it leads the session of a terminal.
@@ -36,7 +35,6 @@ pub(crate) fn prepare(command: &Command, die_with_parent: bool) -> Result<Prepar
         path: CString::new(path.as_os_str().as_bytes())
             .map_err(|_| not_executable(StepError::new(format!("{name:?} has a NUL in its path"))))?,
         argv: CStrings::new(&command.args).map_err(nul)?,
-        args: command.args.clone(),
         envp: CStrings::new(&command.env).map_err(nul)?,
         init: command.init,
         terminal: command.terminal,
@@ -54,10 +52,8 @@ impl Prepared {
     }
 
     /// These words, the path of the program, and its arguments: the arguments of the init that will run it.
-    pub(crate) fn behind(&self, words: &[String; 2]) -> holm_sys::Result<CStrings> {
-        let words = words.iter().map(String::as_bytes).chain([self.path.as_bytes()]);
-        CStrings::new(words.chain(self.args.iter().map(String::as_bytes)))
-            .map_err(|_| holm_sys::Error::new("execveat()", Errno::INVAL))
+    pub(crate) fn behind(&self, words: [CString; 2]) -> CStrings {
+        self.argv.behind(words.into_iter().chain([self.path.clone()]))
     }
 
     /// The command's environment.

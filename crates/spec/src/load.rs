@@ -9,9 +9,9 @@ use oci_spec::runtime as oci;
 
 use crate::{Error, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
 
-/// A configuration larger than this is not read: nobody writes one, and it would be held in memory whole.
-/// Most are smaller, and read at once.
+/// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
+/// A configuration larger than this is not read: nobody writes one, and it would be held in memory whole.
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// A checked configuration.

@@ -10,8 +10,8 @@ use crate::Error;
 /// A list of C strings with the array of pointers that execve(2) wants, made ahead of time so that nothing has to
 /// be allocated between the last step and the exec.
 pub struct CStrings {
-    // The pointers point into `_strings`, whose heap blocks do not move when the struct does.
-    _strings: Vec<CString>,
+    // The pointers point into these, whose heap blocks do not move when the struct does.
+    strings: Vec<CString>,
     pointers: Vec<*const c_char>,
 }
 
@@ -22,9 +22,18 @@ impl CStrings {
     ///
     /// When one of them has a NUL in it.
     pub fn new<S: AsRef<[u8]>>(strings: impl IntoIterator<Item = S>) -> Result<Self, NulError> {
-        let strings = strings.into_iter().map(|s| CString::new(s.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of(strings.into_iter().map(|s| CString::new(s.as_ref())).collect::<Result<_, _>>()?))
+    }
+
+    /// A copy of these strings, with `words` before them.
+    #[must_use]
+    pub fn behind(&self, words: impl IntoIterator<Item = CString>) -> Self {
+        Self::of(words.into_iter().chain(self.strings.iter().cloned()).collect())
+    }
+
+    fn of(strings: Vec<CString>) -> Self {
         let pointers = strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
-        Ok(Self { _strings: strings, pointers })
+        Self { strings, pointers }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use holm_init::{Flags, Orders, PROGRAM};
+use holm_init::{Flags, Orders, PROGRAM, TITLE};
 use oci_spec::runtime::{Mount, Spec};
 
 use crate::config::RootKind;
@@ -35,7 +35,7 @@ pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<
         (true, RootKind::Directory) => return Ok(false),
         (true, RootKind::Host | RootKind::Image) => IN_RUN,
     };
-    let program = bundle.join("holm-init");
+    let program = bundle.join(TITLE);
     write(&program).because(|| format!("cannot write the container's init to {}", program.display()))?;
     let mut mounts = spec.mounts().clone().unwrap_or_default();
     mounts.push(bind(&program, place));

@@ -53,11 +53,10 @@ fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
         entrance,
         target,
         console_socket,
-        start,
+        mut start,
         die_with_parent,
         ..
     } = orders;
-    let mut start = start;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;

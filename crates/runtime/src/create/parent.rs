@@ -20,8 +20,8 @@ use crate::steps::ParentBench;
 pub(crate) struct Made {
     pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
-    /// Still open: over it an exec says whether it worked.
-    pub(crate) working: Option<Working>,
+    /// Still open: over it comes whether the command was executed.
+    pub(crate) working: Working,
 }
 
 /// A child that is killed unless it is let go: nothing stays behind when the parent gives up.
@@ -85,7 +85,7 @@ pub(crate) fn make(
     born(bench, child.pid, &working)?;
     listen(&working, &child, narrator)?;
     let pidfd = child.pidfd.take().ok_or_else(|| Error::new("cannot find the container's process"))?;
-    Ok(Made { pid: child.pid, pidfd, working: Some(working) })
+    Ok(Made { pid: child.pid, pidfd, working })
 }
 
 fn v2_cgroup(clone: &CloneStep, bench: &ParentBench<'_>) -> holm_sys::Result<Option<OwnedFd>> {

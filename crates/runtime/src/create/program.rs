@@ -1,12 +1,13 @@
 //! The container's init as a program: where it is executed from, and with what.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use holm_init::{Flags, Orders, PROGRAM, TITLE};
 use holm_mounts::{Detached, FsOption};
-use holm_sys::{Context, Errno, Result, execveat};
+use holm_sys::{Context, Errno, Error, Result, execveat};
 use rustix::fs::{self, Mode, OFlags};
 
 use crate::command::Prepared;
@@ -58,13 +59,14 @@ impl Program {
         Ok(Self { file })
     }
 
-    /// Becomes the init of `prepared`, or just that. Comes back only when it could not be executed. `parent` is a pidfd of whom it does not outlive.
+    /// Becomes the init of `prepared`, which becomes the command itself where no init is wanted. Comes back only when it
+    /// could not be executed. `parent` is a pidfd of the process that it does not outlive.
     pub(crate) fn execute(
         &self,
         prepared: &Prepared,
         begin: Begin<'_>,
         parent: Option<BorrowedFd<'_>>,
-    ) -> holm_sys::Error {
+    ) -> Error {
         match self.try_execute(prepared, begin, parent) {
             Ok(never) => match never {},
             Err(error) => error,
@@ -86,7 +88,8 @@ impl Program {
             start: start.as_raw_fd(),
             parent: parent.map_or(0, |parent| parent.as_raw_fd()),
         };
-        let argv = prepared.behind(&[TITLE.to_owned(), orders.to_string()])?;
+        let word = |text: &str| CString::new(text).map_err(|_| Error::new("execveat()", Errno::INVAL));
+        let argv = prepared.behind([word(TITLE)?, word(&orders.to_string())?]);
         for kept in [Some(start), parent].into_iter().flatten() {
             rustix::io::fcntl_setfd(kept, rustix::io::FdFlags::empty()).call(|| "fcntl(F_SETFD, 0)")?;
         }

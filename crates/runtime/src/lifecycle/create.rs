@@ -202,12 +202,11 @@ impl Work<'_> {
 
     /// Writes down what was made, and lets it go on. The child is killed if that fails: nobody could find it again.
     fn settle(&self, made: Made, record: &mut Record) -> Result<Container, Error> {
-        let settled = match (&made.working, self.mode) {
-            (Some(working), Mode::Create) => {
-                self.write_created(&made, record).and_then(|()| working.recorded().map_err(not_let_go))
+        let settled = match self.mode {
+            Mode::Create => {
+                self.write_created(&made, record).and_then(|()| made.working.recorded().map_err(not_let_go))
             }
-            (Some(working), Mode::Run) => self.write_running(&made, working, record),
-            (None, _) => Ok(()),
+            Mode::Run => self.write_running(&made, record),
         };
         match settled {
             Ok(()) => Ok(Container { pid: made.pid, pidfd: made.pidfd }),
@@ -224,9 +223,9 @@ impl Work<'_> {
         self.write_pid_file(made)
     }
 
-    fn write_running(&self, made: &Made, working: &Working, record: &mut Record) -> Result<(), Error> {
+    fn write_running(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
         self.write_pid_file(made)?;
-        started(self.entry, record, working.hear_refusal())
+        started(self.entry, record, made.working.hear_refusal())
     }
 
     fn write_pid_file(&self, made: &Made) -> Result<(), Error> {

@@ -130,16 +130,14 @@ fn make(
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
         start: None,
     };
-    let mut made = parent::make(
+    let made = parent::make(
         &Birth { clone: &plan.clone, adopt: &[] },
         orders,
         &mut bench,
         &mut narrator,
         |_, _, _| Ok(()),
     )?;
-    if let Some(working) = made.working.take() {
-        parent::wait_executed(&working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
-    }
+    parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
     Ok(Container { pid: made.pid, pidfd: made.pidfd })
 }
 

@@ -28,16 +28,15 @@ pub(crate) struct Place<'a> {
 /// A new instance of a file system, on a directory that is made when it is missing.
 pub(crate) fn filesystem(bench: &ChildBench, filesystem: &Filesystem<'_>, place: &Place<'_>) -> StepResult {
     // It is born with its attributes, but for those that cannot be had so.
-    let mut change = place.change.clone();
-    let born = change.set - (MountAttr::IDMAP | MountAttr::NOSYMFOLLOW);
+    let born = place.change.set - (MountAttr::IDMAP | MountAttr::NOSYMFOLLOW);
     let (fstype, source) = (filesystem.fstype, filesystem.source);
     let mount = Detached::filesystem_with(fstype, source, filesystem.options, born)?;
-    change.set -= born;
     // Nothing else is set that would have to be cleared.
-    change.clear = MountAttr::empty();
+    let (set, clear) = (place.change.set - born, MountAttr::empty());
+    let rest = MountChange { set, clear, ..place.change.clone() };
     let target = target(bench.root()?, place, true)?;
     mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), &change)
+    apply(mount.as_fd(), &rest)
 }
 
 /// A mount that was taken, on a directory or file as it is one itself.
