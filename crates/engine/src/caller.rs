@@ -31,7 +31,7 @@ pub struct Caller {
     pub known: HashSet<Capability>,
     /// Whether standard input and output are both terminals.
     pub on_terminal: bool,
-    /// Whether POSIX message queues are mounted at /dev/mqueue.
+    /// Whether there is a place for POSIX message queues, /dev/mqueue.
     pub has_mqueue: bool,
 }
 

@@ -54,7 +54,7 @@ impl Engine {
     fn sweep(&self) {
         for left in abandoned(&self.containers) {
             let runtime = left.record.as_ref().and_then(|record| record.runtime.as_deref());
-            if Launcher::of(runtime, &self.root, left.path()).delete(&left.id).is_ok() {
+            if Launcher::of(runtime, &self.root, left.path()).delete(&left.id, &left.bundle()).is_ok() {
                 let _ = left.remove();
             }
         }

@@ -38,7 +38,7 @@ impl Engine {
         let result = run_held(order, listener);
         let result = result.map_err(|error| with_registry_hint(error, options));
         // Both are tried, whatever became of the command: what stays would be in the way of the next one.
-        let deleted = launcher.delete(held.name().as_str());
+        let deleted = launcher.delete(held.name().as_str(), &held.bundle());
         if runtime.is_some() {
             launcher::unmount_overlay(&held.bundle(), &held.mount_point());
         }

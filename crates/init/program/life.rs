@@ -1,13 +1,19 @@
 //! The life of the init: from its orders to its exit status.
 
-use crate::linux::{self, Arguments, Errno, Fd, Path, Pid};
+use crate::linux::{self, Arguments, Children, Errno, Fd, Path, Patience, Pid, Whom};
 use crate::orders::{Flags, Orders};
-use crate::refusal::{Call, Refusal};
+use crate::refusal::{Call, EXECUTING, Refusal};
 
 /// The status of a failure of its own, as Docker has it.
 pub(crate) const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
+/// A command that is executed by /proc/self/exe comes here.
+const NOT_A_COMMAND: &[u8] = b"error: this is the init of a container, which only Holm executes\n\
+    hint: /proc/self/exe is the init where the command is given, and not the command\n";
 const NOT_FOUND: u8 = 127;
+
+/// SIGHUP, SIGINT, SIGQUIT, SIGTERM: what ends a program that does not heed them.
+const ENDING: [i32; 4] = [1, 2, 3, 15];
 
 /// Where the command begins among the arguments: its program's path, then its own arguments.
 const COMMAND: usize = 2;
@@ -26,7 +32,10 @@ enum Starter {
 /// Where Holm has executed it, every signal is blocked when this begins, and none has a handler.
 pub(crate) fn run(arguments: &Arguments) -> ! {
     linux::set_name();
-    let Some(orders) = arguments.word(1).and_then(Orders::parse) else { linux::exit(FAILED) };
+    let Some(orders) = arguments.word(1).and_then(Orders::parse) else {
+        linux::write(Fd(2), NOT_A_COMMAND);
+        linux::exit(FAILED)
+    };
     if orders.flags.has(Flags::FOREIGN) {
         linux::reset_signals();
         stay(&orders, arguments, Starter::Other)
@@ -37,9 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> ! {
     if orders.flags.has(Flags::INIT) {
         stay(&orders, arguments, Starter::Holm(connection))
     }
-    linux::unblock_signals();
-    let errno = execute(arguments);
-    refuse(arguments, Starter::Holm(connection), Call::Execute, errno)
+    become_program(arguments, Starter::Holm(connection))
 }
 
 /// The connection that starts the command, which is not the command's.
@@ -69,10 +76,7 @@ fn tie_to_parent(orders: &Orders) {
 /// Stays above the command until it ends.
 fn stay(orders: &Orders, arguments: &Arguments, starter: Starter) -> ! {
     let own = linux::getpid();
-    if own != Pid::INIT {
-        // In somebody else's PID namespace orphans come here only when asked for.
-        linux::become_subreaper();
-    }
+    let adopted = (own != Pid::INIT).then(adopt);
     let child = match linux::fork() {
         Err(errno) => refuse(arguments, starter, Call::Clone, errno),
         Ok(None) => become_command(orders, arguments, starter, own),
@@ -86,10 +90,17 @@ fn stay(orders: &Orders, arguments: &Arguments, starter: Starter) -> ! {
     // They are the command's too, and nobody else's business.
     arguments.forget_all_but_first();
     let status = serve(child);
-    if own != Pid::INIT {
-        end_adopted();
+    if let Some(children) = adopted.flatten() {
+        end_adopted(&children);
     }
     linux::exit(status)
+}
+
+/// In somebody else's PID namespace orphans come here only when asked for. The list of them is opened before the command
+/// could take /proc away.
+fn adopt() -> Option<Children> {
+    linux::become_subreaper();
+    Children::open()
 }
 
 fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init: Pid) -> ! {
@@ -100,7 +111,8 @@ fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init
     if let Err((call, errno)) = led {
         refuse(arguments, starter, call, errno);
     }
-    if orders.flags.has(Flags::COMMAND_DIES_WITH_INIT) {
+    // The end of PID 1 is that of all others anyway.
+    if init != Pid::INIT {
         if let Err(errno) = linux::die_with_parent() {
             refuse(arguments, starter, Call::DieWithInit, errno);
         }
@@ -109,12 +121,33 @@ fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init
             linux::exit(FAILED);
         }
     }
+    become_program(arguments, starter)
+}
+
+/// The last act. A signal that came before it ends the command, as it would have at its first instruction: it is
+/// delivered once the command is said to be executed.
+fn become_program(arguments: &Arguments, starter: Starter) -> ! {
+    if let Starter::Holm(connection) = starter {
+        linux::send(connection, EXECUTING);
+    }
+    end_if_asked_to();
     linux::unblock_signals();
     let errno = match starter {
         Starter::Holm(_) => execute(arguments),
         Starter::Other => search(arguments),
     };
     refuse(arguments, starter, Call::Execute, errno)
+}
+
+/// PID 1 has no handler yet, without which the kernel drops what would end it.
+fn end_if_asked_to() {
+    if linux::getpid() != Pid::INIT {
+        return;
+    }
+    let asked = linux::pending_signals();
+    if let Some(signal) = ENDING.into_iter().find(|signal| asked & 1 << (signal - 1) != 0) {
+        linux::exit(u8::try_from(128 + signal).unwrap_or(FAILED));
+    }
 }
 
 /// The command leads a session of its own, and takes the terminal: its keys do not reach the init.
@@ -193,7 +226,8 @@ fn serve(child: Pid) -> u8 {
         }
         match linux::wait_for_signal() {
             Ok(linux::SIGCHLD) | Err(Errno::INTR) => {}
-            Ok(signal) => linux::kill(child, signal),
+            // Where it may not, there is nobody whom it could tell.
+            Ok(signal) => _ = linux::kill(child, signal),
             Err(_) => return FAILED,
         }
     }
@@ -202,7 +236,7 @@ fn serve(child: Pid) -> u8 {
 /// Takes away every status there is; that of the command is the init's own.
 fn reap(child: Pid) -> Option<u8> {
     loop {
-        match linux::wait(None) {
+        match linux::wait(Whom::Any, Patience::None) {
             Ok(Some((pid, status))) if pid == child => return Some(status),
             Ok(Some(_)) | Err(Errno::INTR) => {}
             Ok(None) => return None,
@@ -213,22 +247,16 @@ fn reap(child: Pid) -> Option<u8> {
 }
 
 /// In somebody else's PID namespace what the command has left behind does not end with its init: each process that came
-/// here as an orphan is killed, and then those that come because of that, until nobody is left.
-fn end_adopted() {
-    loop {
-        let mut text = [0; 4096];
-        // A number that is cut at the end is another process's: what is not a child of this one is not killed by wait.
-        let text = linux::read_children(&mut text);
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b' ')
-            .map_or(&[][..], |end| text.get(..end).unwrap_or_default());
-        if whole.is_empty() {
-            return;
-        }
-        for pid in whole.split(|byte| *byte == b' ').filter_map(Pid::parse) {
-            linux::kill(pid, linux::SIGKILL);
-            let _ = linux::wait(Some(pid));
-        }
-    }
+/// here as an orphan is killed, and then those that come because of that, until nobody is left whom it may kill.
+fn end_adopted(children: &Children) {
+    while children.for_each(end_one) > 0 {}
+}
+
+/// Whether a child was killed, and reaped.
+fn end_one(child: Pid) -> bool {
+    let killed = linux::kill(child, linux::SIGKILL).is_ok();
+    // One of another user, who outlives this. It may have ended by itself.
+    let patience = if killed { Patience::UntilItEnds } else { Patience::None };
+    let _ = linux::wait(Whom::Child(child), patience);
+    killed
 }

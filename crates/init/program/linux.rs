@@ -1,12 +1,14 @@
 //! The system calls of the init, and the stack that the kernel starts it with. All that is unsafe is here and below.
 
 mod arguments;
+mod children;
 mod memory;
 mod number;
 
 use core::arch::asm;
 
 pub(crate) use arguments::{Arguments, Path};
+pub(crate) use children::Children;
 
 use crate::orders::{self, TITLE};
 
@@ -125,8 +127,8 @@ pub(crate) fn setsid() -> Result<(), Errno> {
     plain(number::SETSID, [0; 3]).map(drop)
 }
 
-pub(crate) fn kill(pid: Pid, signal: i32) {
-    let _ = plain(number::KILL, [index(pid.0), index(signal), 0]);
+pub(crate) fn kill(pid: Pid, signal: i32) -> Result<(), Errno> {
+    plain(number::KILL, [index(pid.0), index(signal), 0]).map(drop)
 }
 
 /// Makes the terminal on the standard input that of this session.
@@ -192,7 +194,7 @@ struct PollFd {
     found: i16,
 }
 
-/// Whether the process of a pidfd has ended; one that cannot be asked has.
+/// Whether the process of a pidfd has ended. (One that cannot be asked about, with RLIMIT_NOFILE of 0, counts as alive.)
 pub(crate) fn has_ended(pidfd: Fd) -> bool {
     let mut poll = PollFd { fd: pidfd.0, events: POLLIN, found: 0 };
     let at_once = [0_i64; 2];
@@ -200,7 +202,15 @@ pub(crate) fn has_ended(pidfd: Fd) -> bool {
     let ready = unsafe {
         call(number::PPOLL, [(&raw mut poll).addr(), 1, (&raw const at_once).addr(), 0, SIGSET_SIZE, 0])
     };
-    ready != Ok(0)
+    ready.is_ok_and(|ready| ready > 0)
+}
+
+/// The signals that wait to be delivered, a bit for each.
+pub(crate) fn pending_signals() -> u64 {
+    let mut pending = 0_u64;
+    // SAFETY: one sigset_t is written.
+    let asked = unsafe { call(number::RT_SIGPENDING, [(&raw mut pending).addr(), SIGSET_SIZE, 0, 0, 0, 0]) };
+    if asked.is_ok() { pending } else { 0 }
 }
 
 pub(crate) fn unblock_signals() {
@@ -254,10 +264,31 @@ pub(crate) fn wait_for_signal() -> Result<i32, Errno> {
     Ok(as_i32(signal))
 }
 
-/// Reaps `child`, for which it waits, or any process that has ended: who it was, and its status as a shell has it.
-pub(crate) fn wait(child: Option<Pid>) -> Result<Option<(Pid, u8)>, Errno> {
+/// Who is reaped.
+#[derive(Clone, Copy)]
+pub(crate) enum Whom {
+    Any,
+    Child(Pid),
+}
+
+/// Whether it is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    None,
+    UntilItEnds,
+}
+
+/// Reaps a process that has ended: who it was, and its status as a shell has it. `None` when there is none yet.
+pub(crate) fn wait(whom: Whom, patience: Patience) -> Result<Option<(Pid, u8)>, Errno> {
     let mut status = 0_i32;
-    let (who, options) = child.map_or((usize::MAX, WNOHANG), |pid| (index(pid.0), 0));
+    let who = match whom {
+        Whom::Any => usize::MAX,
+        Whom::Child(pid) => index(pid.0),
+    };
+    let options = match patience {
+        Patience::None => WNOHANG,
+        Patience::UntilItEnds => 0,
+    };
     // SAFETY: one int is written; the rusage is not asked for.
     let pid = unsafe { call(number::WAIT4, [who, (&raw mut status).addr(), options, 0, 0, 0]) }?;
     let [code, signal] = [status >> 8 & 0xff, status & 0x7f];
@@ -265,14 +296,3 @@ pub(crate) fn wait(child: Option<Pid>) -> Result<Option<(Pid, u8)>, Errno> {
     Ok((pid != 0).then_some((Pid(as_i32(pid)), u8::try_from(shown).unwrap_or(u8::MAX))))
 }
 
-/// The children of this process, as far as `text` has room: numbers, each with a space behind it.
-pub(crate) fn read_children(text: &mut [u8]) -> &[u8] {
-    let path = c"/proc/thread-self/children";
-    // SAFETY: openat(2) reads the path up to its NUL.
-    let opened = unsafe { call(number::OPENAT, [AT_FDCWD, path.as_ptr().addr(), O_CLOEXEC, 0, 0, 0]) };
-    let Ok(file) = opened else { return &[] };
-    // SAFETY: as many bytes are written at most as the slice has.
-    let read = unsafe { call(number::READ, [file, text.as_mut_ptr().addr(), text.len(), 0, 0, 0]) };
-    close(Fd(as_i32(file)));
-    text.get(..read.unwrap_or(0)).unwrap_or_default()
-}

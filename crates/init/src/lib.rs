@@ -12,7 +12,7 @@ mod orders;
 mod refusal;
 
 pub use orders::{Flags, Orders, TITLE};
-pub use refusal::{Call, Refusal};
+pub use refusal::{Call, EXECUTING, Refusal};
 
 /// The program: a static ELF file for this build's target, needing nothing of the place where it runs.
 ///

@@ -12,16 +12,14 @@ impl Flags {
     pub const INIT: Self = Self(1);
     /// The command takes the terminal on its standard input for its session (with [`Flags::INIT`]).
     pub const TERMINAL: Self = Self(2);
-    /// The command is killed when the init ends, where that is not PID 1.
-    pub const COMMAND_DIES_WITH_INIT: Self = Self(4);
     /// The init is killed when its parent ends.
-    pub const DIE_WITH_PARENT: Self = Self(8);
+    pub const DIE_WITH_PARENT: Self = Self(4);
     /// Another runtime has executed the init, which therefore begins at once (with [`Flags::INIT`]): the command may be
     /// a name to look for in its own `PATH`, leads a group of its own in the session that there is, and what is refused
     /// is said on standard error.
-    pub const FOREIGN: Self = Self(16);
+    pub const FOREIGN: Self = Self(8);
     /// The start has come in already: the descriptor is the connection.
-    pub const STARTED: Self = Self(32);
+    pub const STARTED: Self = Self(16);
 
     /// These and those.
     #[must_use]

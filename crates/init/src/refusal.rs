@@ -1,4 +1,8 @@
-//! Why the command was not executed, as the init says it to whoever started the container.
+//! What the init says to whoever started the container: that the command is executed now, and why it was not.
+
+/// Said right before the command is executed. If the connection ends then without a [`Refusal`], it was; an end without
+/// this is that of an init which was killed.
+pub const EXECUTING: &[u8] = b"\0";
 
 /// The longest path that is told; a longer one is cut.
 const LONGEST_PATH: usize = 1024;

@@ -6,6 +6,9 @@ use holm_spec::{Process, Spec};
 
 use crate::{CapabilitySets, HostFacts, Options, Step};
 
+/// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
+const USUAL_UMASK: u32 = 0o022;
+
 /// What this phase depends on besides the process.
 pub(crate) struct Situation {
     /// What the process can have at most: all of it in a user namespace of its own, what the caller has otherwise.
@@ -63,7 +66,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     if process.no_new_privileges {
         steps.push(Step::NoNewPrivileges);
     }
-    steps.extend(process.user.umask.map(|mask| Step::SetUmask { mask }));
+    steps.push(Step::SetUmask { mask: process.user.umask.unwrap_or(USUAL_UMASK) });
     if situation.options.die_with_parent {
         steps.push(Step::DieWithParent);
     }

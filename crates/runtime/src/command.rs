@@ -16,16 +16,14 @@ pub(crate) struct Prepared {
     path: CString,
     argv: CStrings,
     envp: CStrings,
-    /// Whether the runtime stays as init above it.
+    /// Whether an init stays above it.
     pub(crate) init: bool,
     /// Whether it leads the session of a terminal.
     pub(crate) terminal: bool,
-    /// Whether it ends with the init above it, where the PID namespace does not see to that.
-    pub(crate) die_with_parent: bool,
 }
 
 /// Finds the program, in the container and with the command's own ids, and converts its arguments.
-pub(crate) fn prepare(command: &Command, die_with_parent: bool) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(command: &Command) -> Result<Prepared, Failure> {
     let name = command.args.first().map(String::as_str).unwrap_or_default();
     let path = find(name, &command.env)?;
     let nul = |_| {
@@ -38,7 +36,6 @@ pub(crate) fn prepare(command: &Command, die_with_parent: bool) -> Result<Prepar
         envp: CStrings::new(&command.env).map_err(nul)?,
         init: command.init,
         terminal: command.terminal,
-        die_with_parent,
     })
 }
 
@@ -89,8 +86,23 @@ fn refused(error: holm_sys::Error) -> Failure {
             let hint = "it is not a program for this machine, or a script without #! in its first line";
             not_executable(StepError::from(error).hinting(hint))
         }
+        Errno::TOOBIG => too_long(error),
         _ => not_executable(error.into()),
     }
+}
+
+/// The kernel does not take this many arguments and variables (execve(2), "Limits on size of arguments and
+/// environment").
+pub(crate) fn too_long(error: holm_sys::Error) -> Failure {
+    let hint =
+        "its arguments and environment together may have a quarter of RLIMIT_STACK, and each of them 128 KiB";
+    not_executable(StepError::from(error).hinting(hint))
+}
+
+/// The process that was to execute the command has ended without a word.
+pub(crate) fn never_executed() -> Failure {
+    let error = StepError::new("its process ended before it was executed");
+    Failure::Other { what: "run the command".into(), error: error.hinting("somebody has killed it") }
 }
 
 /// The exit status that goes with a failure.

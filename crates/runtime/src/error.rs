@@ -101,7 +101,7 @@ pub(crate) struct StepError {
 impl StepError {
     /// An error without a system call.
     pub(crate) fn new(cause: impl Into<String>) -> Self {
-        Self { cause: cause.into(), errno: None, hint: None }
+        Self { cause: holm_sys::shortened(cause.into()), errno: None, hint: None }
     }
 
     /// Adds what to do.

@@ -1,4 +1,4 @@
-//! The directory of one container: record, lock, start socket.
+//! The directory of one container, which is locked as a whole: record, start socket.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -13,7 +13,6 @@ use crate::{Error, Record};
 
 const RECORD: &str = "state.json";
 const NEW_RECORD: &str = "state.json.new";
-const LOCK: &str = "lock";
 /// The name of the socket on which a created container waits for its start.
 const START_SOCKET: &str = "start.sock";
 /// Most records are smaller, and read at once.
@@ -33,7 +32,6 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Locked {
     entry: Entry,
-    _lock: OwnedFd,
 }
 
 impl Entry {
@@ -97,16 +95,14 @@ impl Entry {
     /// [`Error::NotFound`] when the container was deleted meanwhile.
     pub fn lock(self) -> Result<Locked, Error> {
         let system = |cause| Error::System { what: format!("lock container {:?}", self.id), cause };
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lock = match fs::openat(&self.directory, LOCK, flags, Mode::from_raw_mode(0o600)) {
-            Err(rustix::io::Errno::NOENT) => return Err(Error::NotFound { id: self.id.clone() }),
-            result => result.call(|| "openat(\"lock\", O_CREAT)").map_err(system)?,
-        };
-        fs::flock(&lock, FlockOperation::LockExclusive).call(|| "flock(LOCK_EX)").map_err(system)?;
+        // The directory itself is locked: who waits for a file in it would make it again after its removal.
+        fs::flock(&self.directory, FlockOperation::LockExclusive)
+            .call(|| "flock(LOCK_EX)")
+            .map_err(system)?;
         if fs::fstat(&self.directory).is_ok_and(|stat| stat.st_nlink == 0) {
             return Err(Error::NotFound { id: self.id.clone() });
         }
-        Ok(Locked { entry: self, _lock: lock })
+        Ok(Locked { entry: self })
     }
 
     /// Reads the record; `None` in the first moments of a creation, or after a crash in them.
@@ -201,7 +197,7 @@ impl Locked {
     /// `ENOTEMPTY` when somebody put something else there.
     pub fn remove(self) -> Result<(), Error> {
         let directory = &self.entry.directory;
-        for name in [RECORD, NEW_RECORD, START_SOCKET, LOCK] {
+        for name in [RECORD, NEW_RECORD, START_SOCKET] {
             match fs::unlinkat(directory, name, AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}
                 Err(errno) => return Err(self.removal_error(&format!("unlinkat({name:?})"), errno)),
@@ -235,7 +231,6 @@ mod tests {
             status: Status::Created,
             process: None,
             init: false,
-            command: None,
             bundle: "/b".into(),
             rootfs: "/b/rootfs".into(),
             created: "2026-01-01T00:00:00Z".into(),

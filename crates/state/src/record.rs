@@ -46,9 +46,6 @@ pub struct Record {
     /// Whether its process is the runtime's init, above its command.
     #[serde(default)]
     pub init: bool,
-    /// The process of its command, where the container's process is an init above it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<ProcessId>,
     /// Its bundle.
     pub bundle: PathBuf,
     /// Its root, as the bundle has it.
@@ -69,10 +66,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// The process by which the container's namespaces are found. An init is not it: its memory, a copy of its maker's,
-    /// is closed to others, and with it, for an ordinary user, the links of its namespaces.
+    /// The process by which the container's namespaces are found: the command, which is the first child of an init. The
+    /// init itself is closed to others, and with it, for an ordinary user, the links of its namespaces.
     pub fn member(&self) -> Option<ProcessId> {
-        self.command.filter(|command| command.is_alive()).or(self.process)
+        let command = self.process.filter(|_| self.init).and_then(ProcessId::first_child);
+        command.or(self.process)
     }
 
     /// The status now: what was written, unless its process has ended since.

@@ -21,15 +21,20 @@ pub struct Error {
     errno: Errno,
 }
 
+/// Cuts what is longer than a person reads, and than a packet between processes holds when each character of it is
+/// escaped.
+pub fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST_CALL {
+        text = text.chars().take(LONGEST_CALL).chain("...".chars()).collect();
+    }
+    text
+}
+
 impl Error {
     /// An error of `call`, written as `name(arguments)`. What is longer than a person reads is cut: an error has to fit
     /// into a packet between processes.
     pub fn new(call: impl Into<String>, errno: Errno) -> Self {
-        let mut call = call.into();
-        if call.len() > LONGEST_CALL {
-            call = call.chars().take(LONGEST_CALL).chain("...".chars()).collect();
-        }
-        Self { call: call.into_boxed_str(), errno }
+        Self { call: shortened(call.into()).into_boxed_str(), errno }
     }
 
     /// The call with its arguments.

@@ -20,7 +20,7 @@ mod unshare;
 
 pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3};
 pub use errno::{describe as errno_description, name as errno_name};
-pub use error::{Context, Error, Result};
+pub use error::{Context, Error, Result, shortened};
 pub use exec::{CStrings, execve, execveat, exit_now};
 pub use fd::close_all_but;
 pub use keyring::join_session_keyring;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use holm_tests::{Ground, busy_wait, host_links, is_root, links_of, own_runtime};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, config, process, read_pid};
 use crate::wait_for_end;
@@ -155,6 +155,53 @@ fn a_command_that_cannot_be_executed_is_said_at_the_start() {
             bundle.call("run").fails(status).mentions(command);
             ground.assert_clean();
         }
+    });
+}
+
+#[test]
+fn a_start_whose_command_never_ran_is_an_error() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "killed", "echo ran");
+        bundle.create(&[]).ok();
+        // Stopped, it neither takes the start nor ends by itself.
+        let pid = bundle.pid();
+        bundle.oci(&["kill", &bundle.id, "STOP"]).finish().ok();
+        let starting = bundle.oci(&["start", &bundle.id]).start();
+        let written = || (bundle.status() == "running").then_some(());
+        busy_wait(written).expect("the start is under way");
+        bundle.oci(&["kill", &bundle.id, "KILL"]).finish().ok();
+        starting.finish().fails(125).mentions("ended before it was executed");
+        wait_for_end(pid);
+        assert_eq!((bundle.status().as_str(), bundle.written("out").as_str()), ("stopped", ""));
+        bundle.call("delete").ok();
+    });
+}
+
+#[test]
+fn a_limit_that_leaves_no_room_for_the_start_is_refused() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "narrow", "true");
+        let mut narrow = config(ground, "true");
+        narrow["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 3, "hard": 3 }]);
+        bundle.write(&narrow);
+        bundle.create(&[]).ends(125);
+        assert!(bundle.written("err").contains("RLIMIT_NOFILE"), "{}", bundle.written("err"));
+        bundle.call("state").fails(125);
+        ground.assert_clean();
+    });
+}
+
+#[test]
+fn a_run_that_fails_leaves_a_container_of_its_name_alone() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "namesake", "exec sleep 1000");
+        bundle.create(&[]).ok();
+        bundle.call("start").ok();
+        let pid = bundle.pid();
+        ground.sh(&["--name", &bundle.id], "true").finish().fails(125).mentions(&bundle.id);
+        ground.sh(&["--name", &bundle.id, "--workdir", "relative"], "true").finish().fails(125);
+        assert_eq!((bundle.status().as_str(), bundle.pid()), ("running", pid));
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
     });
 }
 

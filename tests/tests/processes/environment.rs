@@ -110,3 +110,13 @@ fn the_root_of_this_machine_takes_over_where_programs_are() {
     let home = ground.path("home");
     assert_eq!(run.finish().ok(), format!("/usr/bin:/bin:/odd C {}\n0", home.display()));
 }
+
+#[test]
+fn the_mask_of_modes_is_not_the_caller_s() {
+    Ground::each(|ground| {
+        let call = ground.sh(&["--workdir", "/made/for/it"], "umask; stat -c %a /made .");
+        let run = call.through(&["/bin/sh", "-c", "umask 077; exec \"$0\" \"$@\""]).finish();
+        let out = run.ok();
+        assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["0022", "755", "755"]);
+    });
+}

@@ -59,6 +59,46 @@ fn what_it_leaves_running_in_the_host_s_pid_namespace_ends_too() {
 }
 
 #[test]
+fn whom_it_may_not_kill_it_does_not_wait_for() {
+    if !own_runtime("what becomes of processes outside of a PID namespace") {
+        return;
+    }
+    let Some(ground) = Ground::root() else { return };
+    // An orphan of another user, which is not the init's to end without CAP_KILL.
+    let script = "start-stop-daemon -S -c alice -x /bin/sleep -- 54322 > /dev/null 2>&1 & echo $!; \
+        until [ $(stat -c %u /proc/$!) = 1000 ]; do :; done";
+    let options = ["--pid", "host", "--cap-drop", "KILL"];
+    let pid = ground.sh(&options, script).finish().ok();
+    // The cgroup ends it.
+    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+    assert!(gone.is_some(), "{pid} is still there");
+}
+
+#[test]
+fn without_proc_it_finds_what_the_command_has_left() {
+    if !own_runtime("what becomes of processes outside of a PID namespace") {
+        return;
+    }
+    let ground = Ground::ordinary();
+    let script = "setsid sleep 54323 > /dev/null 2>&1 & echo $!; umount -l /proc";
+    let pid = ground.sh(&["--pid", "host", "--cap-add", "SYS_ADMIN"], script).finish().ok();
+    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+    assert!(gone.is_some(), "{pid} is still there");
+}
+
+#[test]
+fn as_a_command_it_says_what_it_is() {
+    if !own_runtime("the init of the container") {
+        return;
+    }
+    Ground::each(|ground| {
+        let rootfs = ground.rootfs().to_str().unwrap();
+        let run = ground.run(["--rootfs", rootfs, "--", "/proc/self/exe"]).finish();
+        assert!(run.ends(125).err.contains("init of a container"), "{run:?}");
+    });
+}
+
+#[test]
 fn the_memory_of_the_init_is_closed_to_the_container() {
     if !own_runtime("the init of the container") {
         return;

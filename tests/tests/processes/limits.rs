@@ -12,6 +12,20 @@ fn a_ulimit_is_seen_by_the_command() {
 }
 
 #[test]
+fn a_command_may_have_no_descriptors_at_all() {
+    if !own_runtime("a limit below what the runtime takes itself") {
+        return;
+    }
+    Ground::each(|ground| {
+        for init in ["--init", "--no-init"] {
+            // A static program; it opens nothing.
+            let run = ground.sh(&[init, "--ulimit", "nofile=0:0"], "echo ran").finish();
+            assert_eq!(run.ok(), "ran", "{init}");
+        }
+    });
+}
+
+#[test]
 fn a_ulimit_that_cannot_be_had_is_told() {
     let ground = Ground::ordinary();
     for bad in ["nofile=200:100", "nofile", "nofile=x", "nosuch=1"] {

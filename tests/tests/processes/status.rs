@@ -1,6 +1,6 @@
 //! The exit status of `holm run`.
 
-use holm_tests::Ground;
+use holm_tests::{Ground, own_runtime};
 
 #[test]
 fn is_that_of_the_command() {
@@ -45,6 +45,19 @@ fn is_126_for_what_cannot_be_executed() {
             let run = ground.run(["--rootfs", rootfs, "--", command]).finish();
             assert!(!run.fails(126).cause.is_empty(), "{command}: {}", run.err);
         }
+    });
+}
+
+#[test]
+fn is_126_for_more_arguments_than_the_kernel_takes() {
+    if !own_runtime("the status of a command line that is too long") {
+        return;
+    }
+    Ground::each(|ground| {
+        let long = "x".repeat(200 << 10);
+        let file = ground.new_file("long", format!("A={long}\n"));
+        let run = ground.sh(&["--env-file", file.to_str().unwrap()], "true").finish();
+        run.fails(126).mentions("arguments and environment");
     });
 }
 

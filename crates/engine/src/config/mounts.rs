@@ -101,9 +101,13 @@ fn shared_memory(blueprint: &Blueprint<'_>) -> Mount {
     filesystem("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size])
 }
 
-/// The queues are those of the IPC namespace of who mounts them, who must own that.
+/// The queues are those of the IPC namespace of who mounts them, who must own that. In the host's /dev no place is made
+/// for them.
 fn queues(blueprint: &Blueprint<'_>) -> Option<Mount> {
     const OPTIONS: [&str; 3] = ["nosuid", "noexec", "nodev"];
+    if blueprint.options.security.privileged && !blueprint.caller.has_mqueue {
+        return None;
+    }
     let namespaces = blueprint.namespaces;
     let own = namespaces.ipc == Choice::New
         || namespaces.user == Choice::Host

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::{Containers, Record, open_directory, open_lock, remove};
+use super::{Containers, Record, bundle, open_directory, open_lock, remove};
 use crate::Result;
 
 /// The directory of a container that nobody has in the foreground. This process alone clears it.
@@ -23,6 +23,11 @@ impl Abandoned {
     /// The directory of the container.
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// The directory of its bundle.
+    pub(crate) fn bundle(&self) -> PathBuf {
+        bundle(&self.path)
     }
 
     /// Removes the directory, after the runtime has deleted its part.

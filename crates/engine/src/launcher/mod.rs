@@ -139,15 +139,17 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// Removes all that is left of it; nothing left is fine.
+    /// Removes all that is left of the container made of `bundle`; nothing left is fine.
     ///
     /// # Errors
     ///
     /// When something cannot be removed.
-    pub(crate) fn delete(&self, id: &str) -> Result<()> {
+    pub(crate) fn delete(&self, id: &str, bundle: &Path) -> Result<()> {
         match self {
+            // Its state is this container's alone.
             Self::Other(other) => other.delete(id),
-            Self::Own(root) => holm_runtime::delete(root, id, true),
+            // `holm oci` may have one of the same id.
+            Self::Own(root) => holm_runtime::delete_made_of(root, id, bundle),
         }
     }
 

@@ -2,12 +2,12 @@
 
 #[cfg(target_arch = "x86_64")]
 mod table {
-    pub(crate) const READ: usize = 0;
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
+    pub(crate) const PREAD64: usize = 17;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const SENDTO: usize = 44;
     pub(crate) const CLONE: usize = 56;
@@ -18,6 +18,7 @@ mod table {
     pub(crate) const SETPGID: usize = 109;
     pub(crate) const GETPPID: usize = 110;
     pub(crate) const SETSID: usize = 112;
+    pub(crate) const RT_SIGPENDING: usize = 127;
     pub(crate) const RT_SIGTIMEDWAIT: usize = 128;
     pub(crate) const PRCTL: usize = 157;
     pub(crate) const EXIT_GROUP: usize = 231;
@@ -32,13 +33,14 @@ mod table {
     pub(crate) const IOCTL: usize = 29;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
-    pub(crate) const READ: usize = 63;
     pub(crate) const WRITE: usize = 64;
+    pub(crate) const PREAD64: usize = 67;
     pub(crate) const PPOLL: usize = 73;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const KILL: usize = 129;
     pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
+    pub(crate) const RT_SIGPENDING: usize = 136;
     pub(crate) const RT_SIGTIMEDWAIT: usize = 137;
     pub(crate) const SETPGID: usize = 154;
     pub(crate) const SETSID: usize = 157;

@@ -66,7 +66,7 @@ pub(crate) fn are_those_asked_for(steps: &[Step], process: &Process) -> Result<(
     }
     let wanted: Vec<_> = process.rlimits.iter().map(|limit| (limit.resource, limit.limit)).collect();
     prop_assert_eq!(limits, wanted);
-    prop_assert_eq!(umask, process.user.umask);
+    prop_assert_eq!(umask, Some(process.user.umask.unwrap_or(0o022)));
     let ids = one(steps, |step| matches!(step, Step::SetIds { .. }))?;
     let raised = steps[ids..].iter().any(|step| matches!(step, Step::SetRlimit { .. }));
     prop_assert!(!raised, "limits are raised while that is permitted");

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use holm_mounts::{Detached, is_procfs};
 use holm_plan::{Phase, Step};
-use holm_sys::{Context, exit_now};
+use holm_sys::{Context, Errno, exit_now};
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::command;
@@ -45,18 +45,10 @@ struct Made {
 }
 
 fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
+    // What it makes has the modes that it says; the command gets a mask of its own.
+    rustix::process::umask(rustix::fs::Mode::empty());
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
-    let ChildOrders {
-        phases,
-        command,
-        watched,
-        entrance,
-        target,
-        console_socket,
-        mut start,
-        die_with_parent,
-        ..
-    } = orders;
+    let ChildOrders { phases, command, watched, entrance, target, console_socket, mut start, .. } = orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
@@ -70,7 +62,7 @@ fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
         }
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
-    let prepared = command.map(|command| command::prepare(command, die_with_parent)).transpose()?;
+    let prepared = command.map(command::prepare).transpose()?;
     Ok(Made { prepared, start, bench })
 }
 
@@ -173,7 +165,10 @@ fn go_on(made: Made, channel: Channel) -> ! {
     }
     match (prepared, start) {
         (None, _) => exit_now(0),
-        (Some(prepared), None) => fail(prepared.execute(), &channel),
+        (Some(prepared), None) => {
+            channel.announce();
+            fail(prepared.execute(), &channel)
+        }
         (Some(prepared), Some(start)) => {
             if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
@@ -191,9 +186,13 @@ fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
         Some(listener) => Begin::Later(listener.as_fd()),
         None => Begin::Now(channel.as_fd()),
     };
+    let what = "execute the container's init";
     let failure = match &start.program {
-        Some(program) => other("execute the container's init", program.execute(prepared, begin, parent)),
-        None => other("execute the container's init", StepError::new("there is none")),
+        Some(program) => match program.execute(prepared, begin, parent) {
+            error if error.errno() == Errno::TOOBIG => command::too_long(error),
+            error => other(what, error),
+        },
+        None => other(what, StepError::new("there is none")),
     };
     let Some(listener) = &start.listener else { fail(failure, &channel) };
     drop(channel);

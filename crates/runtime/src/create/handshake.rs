@@ -17,7 +17,10 @@
 //!     |    writes the state down                    |
 //!     |--- Recorded (create) ---------------------->|
 //!     v                                             v   becomes the init, which waits on the start socket, or (run)
-//!                                                       goes on at once, and says over the pair what was refused
+//!                                                       goes on at once over the pair:
+//!   starter (start), or parent (run)              init
+//!     |<-- EXECUTING -----------------------------|
+//!     |<-- Refusal, or the end by the exec -------|
 //! ```
 //!
 //! One `SOCK_SEQPACKET` pair: a message is one packet, an end of file is the other's end. The order is held by types:
@@ -28,7 +31,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use holm_init::Refusal;
+use holm_init::{EXECUTING, Refusal};
 use holm_plan::Phase;
 use holm_sys::{Context, Errno, Error, Result};
 use rustix::net::{
@@ -109,25 +112,30 @@ impl Channel {
         Ok(())
     }
 
+    /// Says, as the init does, that the command is executed now. Where nobody hears it, nobody has to.
+    pub(crate) fn announce(&self) {
+        let _ = rustix::net::send(&self.socket, EXECUTING, SendFlags::NOSIGNAL);
+    }
+
     /// Waits for a message; `None` when the other end is closed.
     pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<OwnedFd>)>> {
         let packet = self.receive_packet()?;
         packet.map(|(text, descriptors)| Ok((understand(&text)?, descriptors))).transpose()
     }
 
-    /// Waits for the command of a started container to be executed, when the other end closes: `None`. Else why it was
-    /// not, as the init says it, or the process that could not become the init.
+    /// Waits for the command of a started container to be executed: the init says that it is about to, and then the
+    /// other end closes: `None`. Else why it was not, as the init says it, or the process that could not become the
+    /// init; an end without a word is that of a process that was killed.
     pub(crate) fn receive_refusal(&self) -> Result<Option<Failure>> {
-        let Some((packet, _)) = self.receive_packet()? else { return Ok(None) };
-        if let Some(refusal) = Refusal::parse(&packet) {
-            return Ok(Some(command::failure(&refusal)));
-        }
-        match understand(&packet)? {
-            FromChild::Failed(failure) => Ok(Some(failure)),
-            FromChild::Ready | FromChild::Ran { .. } => {
-                Err(Error::new("recvmsg(): out of turn", Errno::PROTO))
+        let mut executing = false;
+        while let Some((packet, _)) = self.receive_packet()? {
+            if packet == EXECUTING {
+                executing = true;
+            } else {
+                return refusal(&packet).map(Some);
             }
         }
+        Ok((!executing).then(command::never_executed))
     }
 
     fn receive_packet(&self) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
@@ -160,6 +168,17 @@ impl Channel {
         }
         buffer.truncate(received.bytes);
         Ok(Some((buffer, descriptors)))
+    }
+}
+
+/// What an init has refused, or the process that should have become it.
+fn refusal(packet: &[u8]) -> Result<Failure> {
+    if let Some(refusal) = Refusal::parse(packet) {
+        return Ok(command::failure(&refusal));
+    }
+    match understand(packet)? {
+        FromChild::Failed(failure) => Ok(failure),
+        FromChild::Ready | FromChild::Ran { .. } => Err(Error::new("recvmsg(): out of turn", Errno::PROTO)),
     }
 }
 
@@ -284,6 +303,26 @@ mod tests {
         drop(theirs);
         working.recorded_ahead().unwrap();
         assert!(matches!(working.hear().unwrap(), Some(FromChild::Failed(_))));
+    }
+
+    #[test]
+    fn an_end_is_an_exec_only_when_one_was_announced() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        rustix::io::write(&theirs, EXECUTING).unwrap();
+        drop(theirs);
+        assert!(ours.receive_refusal().unwrap().is_none());
+        let (ours, theirs) = Channel::pair().unwrap();
+        drop(theirs);
+        assert!(ours.receive_refusal().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_refused_after_the_announcement_is_heard() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        rustix::io::write(&theirs, EXECUTING).unwrap();
+        let refusal = Refusal { call: holm_init::Call::Execute, errno: 2, path: b"/bin/x" };
+        refusal.tell(|message| rustix::io::write(&theirs, message)).unwrap();
+        assert_eq!(command::status(&ours.receive_refusal().unwrap().unwrap()), 127);
     }
 
     #[test]

@@ -20,8 +20,6 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) command: Option<&'a Command>,
     /// Whether each step is reported.
     pub(crate) watched: bool,
-    /// Whether the command's program, under an init, ends with that init.
-    pub(crate) die_with_parent: bool,
     /// Whether the parent writes the maps of a user namespace for it.
     pub(crate) awaits_maps: bool,
     /// The v1 cgroups to enter.

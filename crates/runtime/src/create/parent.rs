@@ -178,11 +178,11 @@ fn ended(child: &Guarded) -> Error {
     }
 }
 
-/// Whether the command of an exec was executed; its channel closes on exec.
+/// Waits for the command to be executed; the channel closes on exec.
 pub(crate) fn wait_executed(working: &Working, narrator: &Narrator<'_>) -> Result<(), Error> {
-    match working.hear().map_err(|error| system("hear from the container's process", error))? {
-        Some(FromChild::Failed(failure)) => Err(narrator.explain(&failure)),
-        _ => Ok(()),
+    match working.hear_refusal().map_err(|error| system("hear from the container's process", error))? {
+        Some(failure) => Err(narrator.explain(&failure)),
+        None => Ok(()),
     }
 }
 

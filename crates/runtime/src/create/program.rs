@@ -110,7 +110,6 @@ fn flags(prepared: &Prepared, dies_with_parent: bool) -> Flags {
     let wanted = [
         (prepared.init, Flags::INIT),
         (prepared.terminal, Flags::TERMINAL),
-        (prepared.die_with_parent, Flags::COMMAND_DIES_WITH_INIT),
         (dies_with_parent, Flags::DIE_WITH_PARENT),
     ];
     let wanted = wanted.into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag);

@@ -1,5 +1,6 @@
 //! create.
 
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -15,7 +16,7 @@ use crate::create::parent::{self, Birth, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
 use crate::error::Error;
-use crate::lifecycle::start::started;
+use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
@@ -23,6 +24,9 @@ use crate::steps::ParentBench;
 
 /// How long a cgroup may take to become empty once its processes are killed.
 pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The standard streams, the start socket, the connection that comes in there, and the pidfd of the parent.
+const DESCRIPTORS_OF_A_START: u64 = 6;
 
 /// What [`create`] is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +90,23 @@ pub fn run(
     make(root, request, Mode::Run, observer)
 }
 
+/// The start comes in as a descriptor, which the limit of the command must leave room for.
+fn check_descriptors(plan: &Plan) -> Result<(), Error> {
+    let limits = plan.privileges.iter().filter_map(|step| match step {
+        Step::SetRlimit { resource, limit } if resource.name() == "RLIMIT_NOFILE" => Some(limit.soft),
+        _ => None,
+    });
+    limits.filter(|limit| *limit < DESCRIPTORS_OF_A_START).try_for_each(|limit| {
+        Err(Error::new("cannot create a container that waits for its start")
+            .with_cause(format!(
+                "with RLIMIT_NOFILE at {limit} its process has no descriptor to be started by"
+            ))
+            .with_hint(format!(
+                "give it {DESCRIPTORS_OF_A_START} or more, or make and start it at once, by `run`"
+            )))
+    })
+}
+
 /// How far it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -103,13 +124,18 @@ fn make(
     let facts = probe_for(&spec)?;
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
+    if mode == Mode::Create {
+        check_descriptors(&plan)?;
+    }
     let entry = root.create_entry(request.id)?.lock()?;
     let work = Work { spec: &spec, facts: &facts, plan: &plan, request, mode, entry: &entry };
     match work.make(observer) {
         Ok(container) => Ok(container),
-        Err(error) => {
-            // What failed is what the caller hears of; a state that cannot be removed either is found by the next call.
-            let _ = entry.remove();
+        Err((error, left)) => {
+            // What failed is what the caller hears of; what cannot be removed either, the next deletion finds.
+            if left == Left::Nothing {
+                let _ = entry.remove();
+            }
             Err(error)
         }
     }
@@ -126,9 +152,9 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn make(&self, observer: &mut dyn Observer) -> Result<Container, Error> {
+    fn make(&self, observer: &mut dyn Observer) -> Result<Container, (Error, Left)> {
         let mut record = self.first_record();
-        self.entry.write(&record)?;
+        self.entry.write(&record).map_err(|error| (error.into(), Left::Nothing))?;
         let phases = self.plan.phases().into_iter().filter(|(phase, _)| *phase != Phase::Undo);
         let mut narrator = Narrator::new(phases.collect(), self.facts, observer);
         let mut bench = ParentBench {
@@ -140,7 +166,7 @@ impl Work<'_> {
         };
         let made =
             self.run(&mut bench, &mut record, &mut narrator).and_then(|made| self.settle(made, &mut record));
-        made.inspect_err(|_| undo(&self.plan.undo, &bench))
+        made.map_err(|error| (error, undo(&self.plan.undo, &bench)))
     }
 
     fn run(
@@ -158,7 +184,6 @@ impl Work<'_> {
             ],
             command: self.plan.command.as_ref(),
             watched: narrator.watched(),
-            die_with_parent: self.request.die_with_parent,
             awaits_maps: self.plan.adopt.iter().any(|step| matches!(step, Step::WriteIdMaps { .. })),
             entrance: entrance(bench, &self.plan.isolate)?,
             target: None,
@@ -190,7 +215,8 @@ impl Work<'_> {
 
     /// Writes down what there is while the child makes the rest of it.
     fn write_born(&self, bench: &ParentBench<'_>, pid: Pid, record: &mut Record) -> Result<(), Error> {
-        record.process = ProcessId::of(pid);
+        let unknown = || Error::new("cannot find the container's process in /proc");
+        record.process = Some(ProcessId::of(pid).ok_or_else(unknown)?);
         if self.mode == Mode::Run {
             // It is started as soon as it is ready, and whoever wants more of it than its pid waits for the lock.
             record.status = Status::Created;
@@ -225,7 +251,9 @@ impl Work<'_> {
 
     fn write_running(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
         self.write_pid_file(made)?;
-        started(self.entry, record, made.working.hear_refusal())
+        executed(made.working.hear_refusal())?;
+        record.status = Status::Running;
+        Ok(self.entry.write(record)?)
     }
 
     fn write_pid_file(&self, made: &Made) -> Result<(), Error> {
@@ -246,7 +274,6 @@ impl Work<'_> {
             status: Status::Creating,
             process: ProcessId::of(rustix::process::getpid()),
             init: self.spec.init,
-            command: None,
             bundle: self.spec.bundle.clone(),
             rootfs: self.spec.root.path.clone(),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
@@ -273,12 +300,23 @@ fn entrance(bench: &ParentBench<'_>, isolate: &[Step]) -> Result<Option<holm_cgr
     }
 }
 
+/// What is there of a container that was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Cgroup,
+}
+
 /// What the parent made goes again; errors have nobody to go to, as there is one already.
-fn undo(steps: &[Step], bench: &ParentBench<'_>) {
+fn undo(steps: &[Step], bench: &ParentBench<'_>) -> Left {
     let cgroup = bench.cgroup.as_ref().filter(|_| steps.contains(&Step::RemoveCgroup));
-    if let Some(cgroup) = cgroup {
-        let _ = cgroup.kill_all(CGROUP_PATIENCE);
-        let _ = cgroup.delete(CGROUP_PATIENCE);
+    let removed = cgroup.map(|cgroup| {
+        let killed = cgroup.kill_all(CGROUP_PATIENCE);
+        killed.and(cgroup.delete(CGROUP_PATIENCE))
+    });
+    match removed {
+        None | Some(Ok(())) => Left::Nothing,
+        Some(Err(_)) => Left::Cgroup,
     }
 }
 
@@ -293,10 +331,15 @@ pub(crate) fn connect_console(path: &Path) -> Result<OwnedFd, Error> {
 
 /// Beside it, then renamed: who waits for the file finds it whole.
 pub(crate) fn write_pid_file(path: &Path, pid: Pid) -> Result<(), Error> {
-    let beside = path.with_extension("pid-file.new");
-    std::fs::write(&beside, pid.as_raw_nonzero().to_string())
-        .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(|error| {
-            Error::new(format!("cannot write the pid file {}", path.display())).with_cause(error)
-        })
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{pid}.new"));
+    let write = || {
+        let mut file = std::fs::File::create_new(&beside)?;
+        let written =
+            file.write_all(pid.to_string().as_bytes()).and_then(|()| std::fs::rename(&beside, path));
+        written.inspect_err(|_| _ = std::fs::remove_file(&beside))
+    };
+    write().map_err(|error| {
+        Error::new(format!("cannot write the pid file {}", path.display())).with_cause(error)
+    })
 }

@@ -1,10 +1,11 @@
 //! delete.
 
 use holm_cgroups::Cgroup;
-use holm_state::{Record, Root, Status};
+use holm_state::{Locked, Record, Root, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::create::parent::system;
@@ -22,21 +23,52 @@ const CREATOR_S_END: Duration = Duration::from_millis(200);
 ///
 /// When it runs; when something of it cannot be removed.
 pub fn delete(root: &Root, id: &str, force: bool) -> Result<(), Error> {
-    let entry = match root.entry(id).and_then(holm_state::Entry::lock) {
-        Err(holm_state::Error::NotFound { .. }) if force => return Ok(()),
-        result => result?,
-    };
-    if let Some(record) = entry.read()? {
+    match find(root, id)? {
+        Some((entry, record)) => remove(entry, record.as_ref(), force),
+        None if force => Ok(()),
+        None => Err(holm_state::Error::NotFound { id: id.to_owned() }.into()),
+    }
+}
+
+/// Removes the container that was made of `bundle`, running or not; one of this id that somebody else has made stays.
+///
+/// # Errors
+///
+/// When something of it cannot be removed.
+pub fn delete_made_of(root: &Root, id: &str, bundle: &Path) -> Result<(), Error> {
+    match find(root, id)? {
+        Some((entry, record)) if record.as_ref().is_none_or(|record| record.bundle == bundle) => {
+            remove(entry, record.as_ref(), true)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The container, which nobody else changes meanwhile, and what is written of it.
+fn find(root: &Root, id: &str) -> Result<Option<(Locked, Option<Record>)>, Error> {
+    match root.entry(id).and_then(holm_state::Entry::lock) {
+        Err(holm_state::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(entry) => {
+            let record = entry.read()?;
+            Ok(Some((entry, record)))
+        }
+    }
+}
+
+fn remove(entry: Locked, record: Option<&Record>, force: bool) -> Result<(), Error> {
+    if let Some(record) = record {
         match record.status() {
             Status::Stopped => {}
             // The process that creates it holds the lock while it does: this record is of one that did not finish.
-            Status::Created | Status::Creating => end(&record)?,
-            Status::Running if force => end(&record)?,
+            Status::Created | Status::Creating => end(record)?,
+            Status::Running if force => end(record)?,
             status @ Status::Running => {
-                return Err(holm_state::Error::Illegal { action: "delete", id: id.to_owned(), status }.into());
+                let id = record.id.clone();
+                return Err(holm_state::Error::Illegal { action: "delete", id, status }.into());
             }
         }
-        remove_cgroup(&record)?;
+        remove_cgroup(record)?;
     }
     Ok(entry.remove()?)
 }
@@ -47,7 +79,10 @@ fn end(record: &Record) -> Result<(), Error> {
         return Ok(());
     }
     let Some(process) = record.process.filter(|process| process.is_alive()) else { return Ok(()) };
-    let Ok(pidfd) = pidfd(process) else { return Ok(()) };
+    let pidfd = match pidfd(process) {
+        Err(_) if !process.is_alive() => return Ok(()),
+        result => result?,
+    };
     match pidfd_send_signal(&pidfd, Signal::KILL) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => wait_for_end(&pidfd, &record.id),
         Err(errno) => {
@@ -59,11 +94,22 @@ fn end(record: &Record) -> Result<(), Error> {
 
 fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
     let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
-    match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience)) {
-        Ok(0) => Err(Error::new(format!("cannot delete container {id:?}"))
-            .with_cause("its process does not end, 10 s after SIGKILL")
-            .with_hint("it waits in the kernel for something, a disk or a network file system perhaps")),
-        _ => Ok(()),
+    loop {
+        match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience)) {
+            Ok(0) => {
+                return Err(Error::new(format!("cannot delete container {id:?}"))
+                    .with_cause("its process does not end, 10 s after SIGKILL")
+                    .with_hint(
+                        "it waits in the kernel for something, a disk or a network file system perhaps",
+                    ));
+            }
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => {
+                let error = holm_sys::Error::new("poll(pidfd)", errno);
+                return Err(system(&format!("wait for the end of container {id:?}"), error));
+            }
+        }
     }
 }
 

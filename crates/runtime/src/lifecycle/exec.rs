@@ -49,6 +49,15 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let target = pidfd(container)?;
     let cgroup = cgroup(&record)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
+    if !container.is_alive() {
+        // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
+        return Err(holm_state::Error::Illegal {
+            action: "execute in",
+            id: request.id.to_owned(),
+            status: Status::Stopped,
+        }
+        .into());
+    }
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = plan_exec(&process, &join, &facts, &options)?;
     let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
@@ -123,7 +132,6 @@ fn make(
         ],
         command: Some(&plan.command),
         watched: narrator.watched(),
-        die_with_parent: joining.request.die_with_parent,
         awaits_maps: false,
         entrance: membership.entrance.filter(|entrance| !entrance.is_empty()),
         target: Some(child_target),
@@ -137,7 +145,8 @@ fn make(
         &mut narrator,
         |_, _, _| Ok(()),
     )?;
-    parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::reap(&made.pidfd))?;
+    // Others in the container could keep it from ending by itself.
+    parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(Container { pid: made.pid, pidfd: made.pidfd })
 }
 

@@ -8,7 +8,7 @@ mod start;
 mod state;
 
 pub use create::{Container, CreateRequest, create, plan, run};
-pub use delete::delete;
+pub use delete::{delete, delete_made_of};
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;
 pub use start::start;

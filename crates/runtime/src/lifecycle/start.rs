@@ -1,6 +1,6 @@
 //! start.
 
-use holm_state::{Locked, ProcessId, Record, Root, Status};
+use holm_state::{Locked, Record, Root, Status};
 
 use crate::command;
 use crate::create::handshake::Channel;
@@ -15,25 +15,27 @@ use crate::error::{Error, Failure};
 pub fn start(root: &Root, id: &str) -> Result<(), Error> {
     let entry = root.entry(id)?.lock()?;
     let mut record = created(&entry, id)?;
-    let channel = Channel::from_fd(entry.entry().connect_start_socket()?);
+    // Ahead of the start: who is killed after it has had no time to. What is refused then has ended, and is `stopped`.
+    record.status = Status::Running;
+    entry.write(&record)?;
+    let connected = entry.entry().connect_start_socket();
+    let socket = connected.inspect_err(|_| {
+        // Nobody was told to go on. That the other error is the one to say does not depend on this.
+        record.status = Status::Created;
+        let _ = entry.write(&record);
+    })?;
+    let channel = Channel::from_fd(socket);
     let refusal = channel.receive_refusal();
     entry.remove_start_socket();
-    started(&entry, &mut record, refusal)
+    executed(refusal)
 }
 
-/// Writes down that the command runs, unless it was refused.
-pub(crate) fn started(
-    entry: &Locked,
-    record: &mut Record,
-    refusal: holm_sys::Result<Option<Failure>>,
-) -> Result<(), Error> {
-    let refusal = refusal.map_err(|error| system("hear from the container's process", error))?;
-    if let Some(failure) = refusal {
-        return Err(explain(&failure));
+/// Whether the command was executed.
+pub(crate) fn executed(refusal: holm_sys::Result<Option<Failure>>) -> Result<(), Error> {
+    match refusal.map_err(|error| system("hear from the container's process", error))? {
+        None => Ok(()),
+        Some(failure) => Err(explain(&failure)),
     }
-    record.status = Status::Running;
-    record.command = record.process.filter(|_| record.init).and_then(ProcessId::first_child);
-    Ok(entry.write(record)?)
 }
 
 fn created(entry: &Locked, id: &str) -> Result<Record, Error> {

@@ -37,14 +37,8 @@ pub fn list(root: &Root) -> Result<Vec<State>, Error> {
     Ok(ids.iter().filter_map(|id| state(root, id).ok()).collect())
 }
 
-/// The record of a container. One that is being started has written down that it runs: its command may have said so
-/// itself already.
+/// The record of a container that nobody is about to start or to delete: whoever is holds the lock until it is done.
 pub(crate) fn settled(root: &Root, id: &str) -> Result<Record, Error> {
     let missing = || holm_state::Error::NotFound { id: id.to_owned() };
-    let record = root.entry(id)?.read()?.ok_or_else(missing)?;
-    if record.status() != Status::Created {
-        return Ok(record);
-    }
-    // Who starts it holds the lock until that is done.
     Ok(root.entry(id)?.lock()?.read()?.ok_or_else(missing)?)
 }
