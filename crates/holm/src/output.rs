@@ -35,7 +35,7 @@ fn coloured(word: &str, colour: &str) -> String {
 
 /// What was tried, what came in between, what to do.
 pub(crate) fn print_error(error: &Error) {
-    say(format!("{} {}", coloured("error:", "1;31"), error.what()));
+    say(format!("{} {}", coloured("error:", "1;31"), indented(error.what())));
     if let Some(cause) = error.cause() {
         say(format!("  {} {}", coloured("cause:", "1"), indented(cause)));
     }
@@ -46,7 +46,13 @@ pub(crate) fn print_error(error: &Error) {
 
 /// Further lines begin below the first.
 fn indented(text: &str) -> String {
-    text.trim_end().replace('\n', "\n         ")
+    let lines: Vec<String> = text.trim_end().split('\n').map(printable).collect();
+    lines.join("\n         ")
+}
+
+/// What a container or a command line says must not speak to the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// How much is told of what is done.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use holm_engine::{Engine, Error, Listed, Result};
 
-use crate::output::answer;
+use crate::output::{answer, printable};
 
 /// How wide a command may be in the table.
 const COMMAND_WIDTH: usize = 40;
@@ -77,11 +77,6 @@ fn table(containers: &[Listed], now: u64) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
-}
-
-/// What a container says of itself must not speak to the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn shortened(text: &str) -> String {

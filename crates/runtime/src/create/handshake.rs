@@ -36,7 +36,7 @@ use holm_plan::Phase;
 use holm_sys::{Context, Errno, Error, Result};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -139,35 +139,37 @@ impl Channel {
     }
 
     fn receive_packet(&self) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-        let mut buffer = vec![0; LARGEST_MESSAGE];
+        let length = self.wait_for_packet()?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let mut buffer = vec![0; length.min(LARGEST_MESSAGE)];
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
+        let parts = &mut [IoSliceMut::new(&mut buffer)];
+        let received =
+            recvmsg(&self.socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC).call(|| "recvmsg()")?;
+        let descriptors = descriptors(&mut control);
+        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+            return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
+        }
+        Ok(Some((buffer, descriptors)))
+    }
+
+    /// How long the next packet is; 0 when the other end is closed.
+    fn wait_for_packet(&self) -> Result<usize> {
         let mut reset = false;
-        let received = loop {
-            let result = recvmsg(
-                &self.socket,
-                &mut [IoSliceMut::new(&mut buffer)],
-                &mut control,
-                RecvFlags::CMSG_CLOEXEC,
-            );
-            match result {
+        loop {
+            // Its length is asked first: room for the largest would cost more than all else that is done here.
+            match recv(&self.socket, &mut [0_u8; 0][..], RecvFlags::PEEK | RecvFlags::TRUNC) {
                 Err(Errno::INTR) => {}
                 // A peer that died with unread messages resets the connection, which is told once; what it has said
                 // before comes after that.
                 Err(Errno::CONNRESET) if !reset => reset = true,
-                Err(Errno::CONNRESET) => return Ok(None),
-                result => break result.call(|| "recvmsg()")?,
+                Err(Errno::CONNRESET) => return Ok(0),
+                result => return result.map(|(_, length)| length).call(|| "recv(MSG_PEEK|MSG_TRUNC)"),
             }
-        };
-        let descriptors = descriptors(&mut control);
-        if received.bytes == 0 {
-            return Ok(None);
         }
-        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-            return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
-        }
-        buffer.truncate(received.bytes);
-        Ok(Some((buffer, descriptors)))
     }
 }
 
