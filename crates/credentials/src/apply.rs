@@ -1,6 +1,7 @@
 //! Reading and setting the capability sets of the calling thread.
 
 use holm_sys::{Context, Errno, Result};
+use rustix::fs::{Mode, OFlags};
 use rustix::thread::{
     CapabilitySet as Bits, CapabilitySets, capabilities, capability_is_in_bounding_set,
     clear_ambient_capability_set, configure_capability_in_ambient_set, remove_capability_from_bounding_set,
@@ -37,8 +38,24 @@ pub fn current() -> Result<Capabilities> {
     })
 }
 
-/// A capability that the kernel does not know is in no set of it.
+/// From its line in proc_pid_status(5), which is one read; where there is no /proc, one question for each.
 fn bounding() -> CapabilitySet {
+    shown_bounding().unwrap_or_else(asked_bounding)
+}
+
+fn shown_bounding() -> Option<CapabilitySet> {
+    let mut text = [0; 4096];
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open("/proc/thread-self/status", flags, Mode::empty()).ok()?;
+    let length = rustix::io::read(&file, &mut text).ok()?;
+    let mut lines = text.get(..length)?.split(|byte| *byte == b'\n');
+    let bits = lines.find_map(|line| line.strip_prefix(b"CapBnd:\t"))?;
+    let bits = u64::from_str_radix(std::str::from_utf8(bits).ok()?, 16).ok()?;
+    Some(Capability::all().filter(|one| bits >> one.number() & 1 == 1).collect())
+}
+
+/// A capability that the kernel does not know is in no set of it.
+fn asked_bounding() -> CapabilitySet {
     Capability::all().filter(|one| capability_is_in_bounding_set(bit(*one)).unwrap_or(false)).collect()
 }
 
@@ -123,6 +140,11 @@ fn bit(capability: Capability) -> Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bounding_set_is_the_same_by_both_ways() {
+        assert_eq!(shown_bounding(), Some(asked_bounding()));
+    }
 
     #[test]
     fn what_is_effective_is_permitted_and_known() {

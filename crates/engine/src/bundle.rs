@@ -14,7 +14,7 @@ use crate::container::Held;
 use crate::files::{self, Names};
 use crate::foreground::{Signals, window_size};
 use crate::launcher::Launcher;
-use crate::options::{HostName, RunOptions, RuntimeChoice, SignalNumber};
+use crate::options::{HostName, RootSource, RunOptions, RuntimeChoice, SignalNumber};
 use crate::userns::{self, IdFacts, UserNamespace};
 use crate::{Because, Engine, Error, Listener, Result, identity, idfacts, launcher, rootfs};
 
@@ -26,6 +26,8 @@ const DIRECTORIES_OF_HOLM: usize = 4;
 pub(crate) struct Bundle {
     /// Its directory.
     pub(crate) path: PathBuf,
+    /// Its configuration.
+    pub(crate) config: Spec,
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
     /// The container has a terminal of its own.
@@ -68,8 +70,12 @@ pub(crate) struct Order<'a> {
 pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<Bundle> {
     let Order { engine, options, held, .. } = order;
     let path = held.bundle();
-    std::fs::create_dir_all(held.mount_point())
-        .because(|| format!("cannot make the bundle {}", path.display()))?;
+    // A directory that is the root is mounted where it is.
+    let deepest = match options.target.root {
+        RootSource::Directory(_) => path.clone(),
+        RootSource::Host | RootSource::Image(_) => held.mount_point(),
+    };
+    std::fs::create_dir_all(deepest).because(|| format!("cannot make the bundle {}", path.display()))?;
     let findings = find_out(order, listener)?;
     order.signals.check()?;
     let mut blueprint = blueprint(order, &findings);
@@ -86,6 +92,7 @@ pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<B
     }
     Ok(Bundle {
         path,
+        config: spec,
         command,
         terminal,
         interactive: options.streams.pass_input(),

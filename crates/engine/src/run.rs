@@ -79,8 +79,12 @@ fn run_held(order: Order<'_>, listener: &mut dyn Listener) -> Result<u8> {
     }
     let console = bundle.terminal.then(|| ConsoleSocket::bind(held.directory())).transpose()?;
     let id = held.name().as_str();
-    let launch =
-        Launch { id, bundle: &bundle.path, console_socket: console.as_ref().map(ConsoleSocket::path) };
+    let launch = Launch {
+        id,
+        bundle: &bundle.path,
+        config: &bundle.config,
+        console_socket: console.as_ref().map(ConsoleSocket::path),
+    };
     let container = launcher.run(&launch, listener)?;
     let terminal = console.map(ConsoleSocket::receive).transpose()?;
     let session = Session { process: container.pidfd.as_fd(), terminal, interactive: bundle.interactive };

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use holm_runtime::{Container, CreateRequest, ExecRequest, Observer};
 use holm_state::{Root, Status};
-use oci_spec::runtime::Process;
+use oci_spec::runtime::{Process, Spec};
 
 use crate::Result;
 
@@ -45,6 +45,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) id: &'a str,
     /// Its bundle.
     pub(crate) bundle: &'a Path,
+    /// The configuration in that.
+    pub(crate) config: &'a Spec,
     /// Where its terminal is sent to.
     pub(crate) console_socket: Option<&'a Path>,
 }
@@ -109,6 +111,7 @@ impl<'a> Launcher<'a> {
                 let request = CreateRequest {
                     id: launch.id,
                     bundle: launch.bundle,
+                    config: Some(launch.config),
                     console_socket: launch.console_socket,
                     pid_file: None,
                     die_with_parent: true,

@@ -2,6 +2,7 @@
 
 mod completions;
 mod exec;
+mod lazy;
 mod oci;
 mod process;
 mod ps;
@@ -12,6 +13,7 @@ mod streams;
 use clap::{ArgAction, Parser, Subcommand};
 use holm_engine::{Listener, Result};
 
+use self::lazy::Lazy;
 use crate::output::{Narrator, Verbosity};
 
 /// Containers out of Linux namespaces
@@ -41,7 +43,8 @@ enum Command {
     Exec(exec::Exec),
     Ps(ps::Ps),
     Stop(stop::Stop),
-    Oci(oci::Oci),
+    /// Act as an OCI runtime
+    Oci(Lazy<oci::Oci>),
     Completions(completions::Completions),
 }
 
@@ -51,7 +54,7 @@ impl Command {
         match self {
             Self::Run(run) => run.is_seen_from_inside(),
             Self::Exec(_) => true,
-            Self::Oci(oci) => oci.is_seen_from_inside(),
+            Self::Oci(oci) => oci.0.is_seen_from_inside(),
             Self::Ps(_) | Self::Stop(_) | Self::Completions(_) => false,
         }
     }
@@ -73,7 +76,7 @@ impl Cli {
             Command::Exec(exec) => exec.execute(&mut narrator),
             Command::Ps(ps) => ps.execute(),
             Command::Stop(stop) => stop.execute(),
-            Command::Oci(oci) => oci.execute(&mut narrator),
+            Command::Oci(oci) => oci.0.execute(&mut narrator),
             Command::Completions(completions) => completions.execute(),
         }
     }

@@ -156,6 +156,7 @@ impl Create {
         CreateRequest {
             id: &self.id,
             bundle: &self.bundle,
+            config: None,
             console_socket: self.console_socket.as_deref(),
             pid_file: self.pid_file.as_deref(),
             die_with_parent,

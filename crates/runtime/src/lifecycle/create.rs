@@ -35,6 +35,8 @@ pub struct CreateRequest<'a> {
     pub id: &'a str,
     /// The bundle.
     pub bundle: &'a Path,
+    /// What is in its config.json, for who knows it: it is not read again then.
+    pub config: Option<&'a oci_spec::runtime::Spec>,
     /// A listening UNIX stream socket that takes the master of the terminal; needed when the process has one.
     pub console_socket: Option<&'a Path>,
     /// A file that gets the pid of the container's process.
@@ -120,7 +122,10 @@ fn make(
     mode: Mode,
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
-    let spec = Spec::load(request.bundle)?;
+    let spec = match request.config {
+        Some(config) => Spec::check(config, request.bundle)?,
+        None => Spec::load(request.bundle)?,
+    };
     let facts = probe_for(&spec)?;
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
