@@ -10,7 +10,7 @@ use holm_sys::{Context, Errno};
 use rustix::fs::{FileType, Mode, OFlags, Stat, open, readlinkat};
 
 use crate::error::{Error, Result};
-use crate::stack::{Seen, look};
+use crate::stack::{Beneath, Seen, look};
 use crate::{User, lookup};
 
 /// The most that is read of a file, in bytes.
@@ -86,8 +86,9 @@ fn components(name: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
 
 /// What is seen at a name that leads through no link.
 fn topmost(layers: &[PathBuf], name: &[u8]) -> holm_sys::Result<Option<(OwnedFd, Stat)>> {
-    for layer in layers.iter().rev() {
-        match look(layer, name)? {
+    for (height, layer) in layers.iter().enumerate().rev() {
+        let beneath = if height == 0 { Beneath::Nothing } else { Beneath::Layers };
+        match look(layer, name, beneath)? {
             Seen::Here { file, stat, .. } => return Ok(Some((file, stat))),
             Seen::Hidden => return Ok(None),
             Seen::Below => {}

@@ -16,7 +16,7 @@ use rustix::fs::{
 };
 
 use crate::Store;
-use crate::stack::{Seen, look};
+use crate::stack::{Beneath, Seen, look};
 
 /// A directory as it should be.
 struct Wanted {
@@ -75,7 +75,7 @@ impl Layer {
 fn compare(layers: &[Layer], name: &[u8]) -> Result<(Option<Wanted>, Option<Wanted>)> {
     let mut shown = None;
     for layer in layers {
-        let (file, stat, opaque) = match look(&layer.root, name)? {
+        let (file, stat, opaque) = match look(&layer.root, name, Beneath::Layers)? {
             Seen::Below => continue,
             Seen::Here { file, stat, opaque } if is_directory(&stat) => (file, stat, opaque),
             Seen::Here { .. } | Seen::Hidden => break,

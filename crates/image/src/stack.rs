@@ -45,10 +45,20 @@ pub(crate) fn of(store: &Store, image: &Image, ownership: Ownership) -> Result<V
     Ok(layers.into_iter().map(|layer| layer.join("fs")).chain(on_top).collect())
 }
 
+/// What is beneath a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beneath {
+    /// Other layers.
+    Layers,
+    /// Nothing: whether a directory is opaque makes no difference, and is not asked.
+    Nothing,
+}
+
 /// What the layer in the directory `root` has at `name`, itself if it is a link.
-pub(crate) fn look(root: &Path, name: &[u8]) -> Result<Seen> {
+pub(crate) fn look(root: &Path, name: &[u8], beneath: Beneath) -> Result<Seen> {
+    let hides = |directory: &OwnedFd| beneath == Beneath::Layers && is_opaque(directory);
     let mut place = open_root(root)?;
-    let mut opaque = is_opaque(&place);
+    let mut opaque = hides(&place);
     let components = name.split(|byte| *byte == b'/').filter(|component| !component.is_empty());
     for (component, is_last) in with_last(components) {
         let file =
@@ -63,7 +73,7 @@ pub(crate) fn look(root: &Path, name: &[u8]) -> Result<Seen> {
         if is_whiteout(&stat) || !is_last && !is_directory {
             return Ok(Seen::Hidden);
         }
-        opaque |= is_directory && is_opaque(&file);
+        opaque |= is_directory && hides(&file);
         place = file;
     }
     let stat = fstat(&place).call(|| "fstat()")?;
