@@ -1,5 +1,7 @@
 //! The life of the init: from its orders to its exit status.
 
+use core::convert::Infallible;
+
 use crate::linux::{self, Arguments, Children, Errno, Fd, Path, Patience, Pid, Whom};
 use crate::orders::{Flags, Orders};
 use crate::refusal::{Call, EXECUTING, Refusal};
@@ -77,10 +79,9 @@ fn tie_to_parent(orders: &Orders) {
 fn stay(orders: &Orders, arguments: &Arguments, starter: Starter) -> ! {
     let own = linux::getpid();
     let adopted = (own != Pid::INIT).then(adopt);
-    let child = match linux::fork() {
+    let child = match linux::spawn(&|| become_command(orders, arguments, starter, own)) {
+        Ok(child) => child,
         Err(errno) => refuse(arguments, starter, Call::Clone, errno),
-        Ok(None) => become_command(orders, arguments, starter, own),
-        Ok(Some(child)) => child,
     };
     // The streams are the command's: the end of a file is seen when the command closes them, not when its init ends.
     [Fd(0), Fd(1), Fd(2)].into_iter().for_each(linux::close);
@@ -103,7 +104,7 @@ fn adopt() -> Option<Children> {
     Children::open()
 }
 
-fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init: Pid) -> ! {
+fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init: Pid) -> Infallible {
     let led = match starter {
         Starter::Holm(_) => lead_session(orders),
         Starter::Other => lead_group(),

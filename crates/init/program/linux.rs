@@ -4,11 +4,13 @@ mod arguments;
 mod children;
 mod memory;
 mod number;
+mod spawn;
 
 use core::arch::asm;
 
 pub(crate) use arguments::{Arguments, Path};
 pub(crate) use children::Children;
+pub(crate) use spawn::spawn;
 
 use crate::orders::{self, TITLE};
 
@@ -83,10 +85,12 @@ unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize, Errno> {
         asm!("svc 0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, in("x3") d, in("x4") e,
              in("x5") f, options(nostack));
     }
-    match usize::try_from(result) {
-        Ok(value) => Ok(value),
-        Err(_) => Err(Errno(i32::try_from(result.wrapping_neg()).unwrap_or(i32::MAX))),
-    }
+    result_of(result)
+}
+
+/// What the register of the result means.
+fn result_of(result: isize) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| Errno(i32::try_from(result.wrapping_neg()).unwrap_or(i32::MAX)))
 }
 
 /// A call whose arguments are numbers alone, so that it touches no memory.
@@ -155,13 +159,6 @@ pub(crate) fn set_name() {
     name.iter_mut().take(15).zip(TITLE.bytes()).for_each(|(place, byte)| *place = byte);
     // SAFETY: prctl(2) reads the string up to its NUL, which is the last byte at the latest.
     let _ = unsafe { call(number::PRCTL, [PR_SET_NAME, name.as_ptr().addr(), 0, 0, 0, 0]) };
-}
-
-/// A copy of this process; `None` in the copy.
-pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: no memory is shared and no stack given: the copy goes on with its own copy of this one.
-    let child = unsafe { call(number::CLONE, [index(SIGCHLD), 0, 0, 0, 0, 0]) }?;
-    Ok((child != 0).then_some(Pid(as_i32(child))))
 }
 
 pub(crate) fn close_on_exec(fd: Fd) {
