@@ -1,5 +1,6 @@
 //! Finding out about the host, once.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use holm_cgroups::{Layout, delegated};
@@ -8,7 +9,6 @@ use holm_namespaces::idmap::{IdMapper, setgroups_denied};
 use holm_namespaces::{Kind, Kinds, Namespace, own_user_namespace_is_initial};
 use holm_plan::{CgroupFacts, HostFacts};
 use holm_spec::{NamespaceChoice, Spec};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{getegid, geteuid, getpid};
 
 use crate::create::parent::system;
@@ -62,11 +62,9 @@ fn joined_own(spec: &Spec) -> Kinds {
 
 /// A kernel without one of the kinds does not have its link in /proc/self/ns.
 fn kinds() -> Kinds {
-    let there = |kind: &Kind| {
-        let path = format!("/proc/self/ns/{}", kind.proc_name());
-        accessat(CWD, path, Access::EXISTS, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    };
-    Kind::ALL.into_iter().filter(there).collect()
+    let links = std::fs::read_dir("/proc/self/ns").into_iter().flatten().flatten();
+    let kind = |link: &OsStr| Kind::ALL.into_iter().find(|kind| link == kind.proc_name());
+    links.filter_map(|link| kind(&link.file_name())).collect()
 }
 
 /// The machine's root makes cgroups wherever they are mounted; others where they are delegated.
