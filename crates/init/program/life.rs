@@ -17,6 +17,10 @@ const NOT_FOUND: u8 = 127;
 /// SIGHUP, SIGINT, SIGQUIT, SIGTERM: what ends a program that does not heed them.
 const ENDING: [i32; 4] = [1, 2, 3, 15];
 
+/// How long what was killed is waited for, in rounds of so many milliseconds: ten seconds in all.
+const ROUND: u32 = 10;
+const MOST_ROUNDS: u32 = 1000;
+
 /// Where the command begins among the arguments: its program's path, then its own arguments.
 const COMMAND: usize = 2;
 /// PATH_MAX of Linux.
@@ -31,15 +35,16 @@ enum Starter {
     Other,
 }
 
-/// Where Holm has executed it, every signal is blocked when this begins, and none has a handler.
+/// Where Holm has executed it, signals are blocked when this begins already, and none has a handler.
 pub(crate) fn run(arguments: &Arguments) -> ! {
+    linux::block_signals();
     linux::set_name();
     let Some(orders) = arguments.word(1).and_then(Orders::parse) else {
         linux::write(Fd(2), NOT_A_COMMAND);
         linux::exit(FAILED)
     };
     if orders.flags.has(Flags::FOREIGN) {
-        linux::reset_signals();
+        linux::default_actions();
         stay(&orders, arguments, Starter::Other)
     }
     tie_to_parent(&orders);
@@ -140,7 +145,8 @@ fn become_program(arguments: &Arguments, starter: Starter) -> ! {
     refuse(arguments, starter, Call::Execute, errno)
 }
 
-/// PID 1 has no handler yet, without which the kernel drops what would end it.
+/// PID 1 has no handler yet, without which the kernel drops what would end it: of what was sent meanwhile, that by which
+/// a person ends a program is heeded.
 fn end_if_asked_to() {
     if linux::getpid() != Pid::INIT {
         return;
@@ -191,7 +197,7 @@ fn search(arguments: &Arguments) -> Errno {
             None => Errno::NAMETOOLONG,
         };
         match refused {
-            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => {}
             Errno::ACCES => answer = Errno::ACCES,
             other => return other,
         }
@@ -203,7 +209,7 @@ fn search(arguments: &Arguments) -> Errno {
 fn refuse(arguments: &Arguments, starter: Starter, call: Call, errno: Errno) -> ! {
     let path = arguments.word(COMMAND).unwrap_or_default();
     let (status, cause): (_, &[u8]) = match (call, errno) {
-        (Call::Execute, Errno::NOENT) => (NOT_FOUND, b": it is not in the container\n"),
+        (Call::Execute, Errno::NOENT | Errno::NOTDIR) => (NOT_FOUND, b": it is not in the container\n"),
         (Call::Execute, _) => (NOT_EXECUTABLE, b": it is not a program that may be executed here\n"),
         _ => (FAILED, b": its process could not be prepared\n"),
     };
@@ -212,6 +218,8 @@ fn refuse(arguments: &Arguments, starter: Starter, call: Call, errno: Errno) -> 
             Refusal { call, errno: errno.0, path }.tell(|message| linux::send(connection, message));
         }
         Starter::Other => {
+            // The other end may be closed.
+            linux::block_signals();
             let parts = [b"error: cannot run the command\n  cause: ", path, cause];
             parts.into_iter().for_each(|part| linux::write(Fd(2), part));
         }
@@ -225,7 +233,7 @@ fn serve(child: Pid) -> u8 {
         if let Some(status) = reap(child) {
             return status;
         }
-        match linux::wait_for_signal() {
+        match linux::wait_for_signal(Patience::UntilItComes) {
             Ok(linux::SIGCHLD) | Err(Errno::INTR) => {}
             // Where it may not, there is nobody whom it could tell.
             Ok(signal) => _ = linux::kill(child, signal),
@@ -237,7 +245,7 @@ fn serve(child: Pid) -> u8 {
 /// Takes away every status there is; that of the command is the init's own.
 fn reap(child: Pid) -> Option<u8> {
     loop {
-        match linux::wait(Whom::Any, Patience::None) {
+        match linux::wait(Whom::Any) {
             Ok(Some((pid, status))) if pid == child => return Some(status),
             Ok(Some(_)) | Err(Errno::INTR) => {}
             Ok(None) => return None,
@@ -248,16 +256,24 @@ fn reap(child: Pid) -> Option<u8> {
 }
 
 /// In somebody else's PID namespace what the command has left behind does not end with its init: each process that came
-/// here as an orphan is killed, and then those that come because of that, until nobody is left whom it may kill.
+/// here as an orphan is killed, and then those that come because of that, until nobody is left whom it may kill. Who does
+/// not end (held by the kernel, or by who traces it) or comes faster than it is killed is left to the cgroup.
 fn end_adopted(children: &Children) {
-    while children.for_each(end_one) > 0 {}
+    for _ in 0..MOST_ROUNDS {
+        while let Ok(Some(_)) = linux::wait(Whom::Any) {}
+        if children.for_each(end_one) == 0 {
+            return;
+        }
+        match linux::wait_for_signal(Patience::Milliseconds(ROUND)) {
+            // The end of one, or of the time.
+            Ok(linux::SIGCHLD) | Err(_) => {}
+            // Whoever sends another one does not want this to go on.
+            Ok(_) => return,
+        }
+    }
 }
 
-/// Whether a child was killed, and reaped.
-fn end_one(child: Pid) -> bool {
-    let killed = linux::kill(child, linux::SIGKILL).is_ok();
-    // One of another user, who outlives this. It may have ended by itself.
-    let patience = if killed { Patience::UntilItEnds } else { Patience::None };
-    let _ = linux::wait(Whom::Child(child), patience);
-    killed
+/// Whether a child that lives was killed. What is no child is left alone: the list may be of another PID namespace.
+fn end_one(pid: Pid) -> bool {
+    linux::wait(Whom::Child(pid)) == Ok(None) && linux::kill(pid, linux::SIGKILL).is_ok()
 }

@@ -54,6 +54,8 @@ const PR_SET_NAME: usize = 15;
 const PR_SET_CHILD_SUBREAPER: usize = 36;
 const SOCK_CLOEXEC: usize = 0o2_000_000;
 const O_CLOEXEC: usize = 0o2_000_000;
+const O_NONBLOCK: usize = 0o4000;
+const O_NOCTTY: usize = 0o400;
 const AT_FDCWD: usize = usize::MAX - 99;
 const F_SETFD: usize = 2;
 const FD_CLOEXEC: usize = 1;
@@ -158,7 +160,7 @@ pub(crate) fn set_name() {
     let mut name = [0; 16];
     name.iter_mut().take(15).zip(TITLE.bytes()).for_each(|(place, byte)| *place = byte);
     // SAFETY: prctl(2) reads the string up to its NUL, which is the last byte at the latest.
-    let _ = unsafe { call(number::PRCTL, [PR_SET_NAME, name.as_ptr().addr(), 0, 0, 0, 0]) };
+    let _ = unsafe { call(number::PRCTL, [PR_SET_NAME, name.as_ptr().expose_provenance(), 0, 0, 0, 0]) };
 }
 
 pub(crate) fn close_on_exec(fd: Fd) {
@@ -180,7 +182,7 @@ pub(crate) fn accept(listener: Fd) -> Option<Fd> {
 pub(crate) fn send(socket: Fd, message: &[u8]) {
     // SAFETY: the kernel reads as many bytes as the slice has; there is no address.
     let _ = unsafe {
-        call(number::SENDTO, [index(socket.0), message.as_ptr().addr(), message.len(), MSG_NOSIGNAL, 0, 0])
+        call(number::SENDTO, [index(socket.0), message.as_ptr().expose_provenance(), message.len(), MSG_NOSIGNAL, 0, 0])
     };
 }
 
@@ -197,7 +199,7 @@ pub(crate) fn has_ended(pidfd: Fd) -> bool {
     let at_once = [0_i64; 2];
     // SAFETY: one pollfd is read and written, one timespec read; there is no signal mask.
     let ready = unsafe {
-        call(number::PPOLL, [(&raw mut poll).addr(), 1, (&raw const at_once).addr(), 0, SIGSET_SIZE, 0])
+        call(number::PPOLL, [(&raw mut poll).expose_provenance(), 1, (&raw const at_once).expose_provenance(), 0, SIGSET_SIZE, 0])
     };
     ready.is_ok_and(|ready| ready > 0)
 }
@@ -206,8 +208,12 @@ pub(crate) fn has_ended(pidfd: Fd) -> bool {
 pub(crate) fn pending_signals() -> u64 {
     let mut pending = 0_u64;
     // SAFETY: one sigset_t is written.
-    let asked = unsafe { call(number::RT_SIGPENDING, [(&raw mut pending).addr(), SIGSET_SIZE, 0, 0, 0, 0]) };
+    let asked = unsafe { call(number::RT_SIGPENDING, [(&raw mut pending).expose_provenance(), SIGSET_SIZE, 0, 0, 0, 0]) };
     if asked.is_ok() { pending } else { 0 }
+}
+
+pub(crate) fn block_signals() {
+    set_blocked(u64::MAX);
 }
 
 pub(crate) fn unblock_signals() {
@@ -218,19 +224,18 @@ pub(crate) fn unblock_signals() {
 fn set_blocked(mask: u64) {
     // SAFETY: one sigset_t is read; the old one is not asked for.
     let _ = unsafe {
-        call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const mask).addr(), 0, SIGSET_SIZE, 0, 0])
+        call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const mask).expose_provenance(), 0, SIGSET_SIZE, 0, 0])
     };
 }
 
-/// Blocks every signal, and gives each its default action: whoever executed this may have had some ignored.
-pub(crate) fn reset_signals() {
-    set_blocked(u64::MAX);
+/// Gives each signal its default action: whoever executed this may have had some ignored.
+pub(crate) fn default_actions() {
     // The kernel's sigaction: SIG_DFL, no flags, no restorer, nothing masked.
     let default = [0_u64; 4];
     for signal in 1..=64 {
         // SAFETY: one sigaction is read; the old one is not asked for. SIGKILL and SIGSTOP are refused.
         let _ = unsafe {
-            call(number::RT_SIGACTION, [signal, (&raw const default).addr(), 0, SIGSET_SIZE, 0, 0])
+            call(number::RT_SIGACTION, [signal, (&raw const default).expose_provenance(), 0, SIGSET_SIZE, 0, 0])
         };
     }
 }
@@ -244,20 +249,33 @@ pub(crate) fn lead_group() -> Result<(), Errno> {
 pub(crate) fn enter_foreground() {
     let group = getpid().0;
     // SAFETY: one pid is read.
-    let _ = unsafe { call(number::IOCTL, [0, TIOCSPGRP, (&raw const group).addr(), 0, 0, 0]) };
+    let _ = unsafe { call(number::IOCTL, [0, TIOCSPGRP, (&raw const group).expose_provenance(), 0, 0, 0]) };
 }
 
 pub(crate) fn write(fd: Fd, text: &[u8]) {
     // SAFETY: as many bytes are read as the slice has.
-    let _ = unsafe { call(number::WRITE, [index(fd.0), text.as_ptr().addr(), text.len(), 0, 0, 0]) };
+    let _ = unsafe { call(number::WRITE, [index(fd.0), text.as_ptr().expose_provenance(), text.len(), 0, 0, 0]) };
+}
+
+/// How long a signal is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    UntilItComes,
+    /// Less than a second.
+    Milliseconds(u32),
 }
 
 /// Waits for any signal; all are blocked.
-pub(crate) fn wait_for_signal() -> Result<i32, Errno> {
+pub(crate) fn wait_for_signal(patience: Patience) -> Result<i32, Errno> {
     let all = u64::MAX;
-    // SAFETY: one sigset_t is read; neither is its siginfo asked for nor a time-out given.
+    let time = match patience {
+        Patience::UntilItComes => None,
+        Patience::Milliseconds(milliseconds) => Some([0, i64::from(milliseconds) * 1_000_000]),
+    };
+    let time = time.as_ref().map_or(0, |time| core::ptr::from_ref(time).expose_provenance());
+    // SAFETY: one sigset_t is read, and one timespec where there is one; the siginfo is not asked for.
     let signal =
-        unsafe { call(number::RT_SIGTIMEDWAIT, [(&raw const all).addr(), 0, 0, SIGSET_SIZE, 0, 0]) }?;
+        unsafe { call(number::RT_SIGTIMEDWAIT, [(&raw const all).expose_provenance(), 0, time, SIGSET_SIZE, 0, 0]) }?;
     Ok(as_i32(signal))
 }
 
@@ -268,26 +286,16 @@ pub(crate) enum Whom {
     Child(Pid),
 }
 
-/// Whether it is waited for.
-#[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    None,
-    UntilItEnds,
-}
 
-/// Reaps a process that has ended: who it was, and its status as a shell has it. `None` when there is none yet.
-pub(crate) fn wait(whom: Whom, patience: Patience) -> Result<Option<(Pid, u8)>, Errno> {
+/// Reaps a process that has ended: who it was, and its status as a shell has it. `None` when none has.
+pub(crate) fn wait(whom: Whom) -> Result<Option<(Pid, u8)>, Errno> {
     let mut status = 0_i32;
     let who = match whom {
         Whom::Any => usize::MAX,
         Whom::Child(pid) => index(pid.0),
     };
-    let options = match patience {
-        Patience::None => WNOHANG,
-        Patience::UntilItEnds => 0,
-    };
     // SAFETY: one int is written; the rusage is not asked for.
-    let pid = unsafe { call(number::WAIT4, [who, (&raw mut status).addr(), options, 0, 0, 0]) }?;
+    let pid = unsafe { call(number::WAIT4, [who, (&raw mut status).expose_provenance(), WNOHANG, 0, 0, 0]) }?;
     let [code, signal] = [status >> 8 & 0xff, status & 0x7f];
     let shown = if signal == 0 { code } else { 128 + signal };
     Ok((pid != 0).then_some((Pid(as_i32(pid)), u8::try_from(shown).unwrap_or(u8::MAX))))

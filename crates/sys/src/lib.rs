@@ -28,8 +28,8 @@ pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};
 pub use signal::{
-    SigInfo, SignalSet, block_signals, reset_signals, send_signal, send_signal_by_pidfd, set_signal_mask,
-    signal_fd, wait_for_signal,
+    SigInfo, SignalSet, block_signals, default_actions, reset_signals, send_signal, send_signal_by_pidfd,
+    set_signal_mask, signal_fd, wait_for_signal,
 };
 
 pub use unshare::unshare;

@@ -77,12 +77,17 @@ pub fn set_signal_mask(mask: &SignalSet) -> Result<SignalSet> {
 ///
 /// What sigprocmask(2) says.
 pub fn reset_signals() -> Result<()> {
+    default_actions();
+    set_signal_mask(&SignalSet::empty()).map(drop)
+}
+
+/// Sets every signal to its default action. The mask stays as it is: what is blocked and pending is not delivered.
+pub fn default_actions() {
     for number in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL installs no handler. The kernel refuses SIGKILL and SIGSTOP, and libc its own two internal
         // ones, which are at their defaults anyway: the answer does not matter.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
-    set_signal_mask(&SignalSet::empty()).map(drop)
 }
 
 /// A descriptor that becomes readable when a signal of `set` is pending; signalfd(2), close-on-exec and

@@ -178,6 +178,19 @@ fn a_start_whose_command_never_ran_is_an_error() {
 }
 
 #[test]
+fn a_signal_that_comes_before_the_start_is_the_command_s() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "early", "exec sleep 1000");
+        bundle.create(&[]).ok();
+        let pid = bundle.pid();
+        bundle.oci(&["kill", &bundle.id, "TERM"]).finish().ok();
+        bundle.call("start").ok();
+        wait_for_end(pid);
+        bundle.call("delete").ok();
+    });
+}
+
+#[test]
 fn a_limit_that_leaves_no_room_for_the_start_is_refused() {
     each(|ground| {
         let bundle = Bundle::new(ground, "narrow", "true");

@@ -1,8 +1,8 @@
 //! Holm's init in a container of a runtime that has none, bound into the container.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use holm_init::{Flags, Orders, PROGRAM, TITLE};
@@ -52,7 +52,9 @@ pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<
 
 fn write(path: &Path) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o555).open(path)?;
-    file.write_all(PROGRAM)
+    file.write_all(PROGRAM)?;
+    // Whatever the caller's umask: other users of the container execute it.
+    file.set_permissions(Permissions::from_mode(0o555))
 }
 
 fn bind(source: &Path, destination: &str) -> Mount {

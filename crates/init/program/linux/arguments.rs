@@ -60,7 +60,7 @@ impl Arguments {
         // SAFETY: the pointers up to `count` are arguments, the one there is null, and behind it are those of the
         // environment, with a null pointer at their end: both are arrays that execve(2) takes.
         let (argv, envp) = unsafe { (self.words.add(index), self.environment()) };
-        let arguments = [path.0.as_ptr().addr(), argv.addr(), envp.addr(), 0, 0, 0];
+        let arguments = [path.0.as_ptr().expose_provenance(), argv.expose_provenance(), envp.expose_provenance(), 0, 0, 0];
         // SAFETY: a path has a NUL; execve(2) changes nothing of this process unless it succeeds.
         unsafe { call(number::EXECVE, arguments) }.err().unwrap_or(Errno(0))
     }

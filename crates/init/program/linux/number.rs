@@ -20,6 +20,7 @@ mod table {
     pub(crate) const SETSID: usize = 112;
     pub(crate) const RT_SIGPENDING: usize = 127;
     pub(crate) const RT_SIGTIMEDWAIT: usize = 128;
+    pub(crate) const FSTATFS: usize = 138;
     pub(crate) const PRCTL: usize = 157;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const OPENAT: usize = 257;
@@ -31,6 +32,7 @@ mod table {
 mod table {
     pub(crate) const FCNTL: usize = 25;
     pub(crate) const IOCTL: usize = 29;
+    pub(crate) const FSTATFS: usize = 44;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
     pub(crate) const WRITE: usize = 64;

@@ -1,6 +1,7 @@
 //! A process that shares the memory of this one until it executes a program.
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
 use super::{Errno, Pid, as_i32, number, result_of};
@@ -9,18 +10,21 @@ const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
 const SIGCHLD: usize = super::SIGCHLD as usize;
 
-/// The stack of the process, in the middle of this one's.
+/// The stack of the process: of its pages those are there that it touches.
 #[repr(align(16))]
-struct Stack(MaybeUninit<[u8; 32 << 10]>);
+struct Stack(UnsafeCell<MaybeUninit<[u8; 32 << 10]>>);
+
+// SAFETY: one process uses it at a time: who makes it stands still until it does not need it any more, and has no threads.
+unsafe impl Sync for Stack {}
+
+static STACK: Stack = Stack(UnsafeCell::new(MaybeUninit::uninit()));
 
 /// Makes a process that does `run`, and waits until it has executed a program or ended (clone(2), `CLONE_VFORK`): a copy
 /// of the memory would be made to be thrown away.
 pub(crate) fn spawn<F: Fn() -> core::convert::Infallible>(run: &F) -> Result<Pid, Errno> {
-    let mut stack = Stack(MaybeUninit::uninit());
-    let top = (&raw mut stack).wrapping_add(1).addr();
-    // SAFETY: `top` is the aligned end of memory that lives until the process does not need it any more, which is when
-    // the call comes back in this one; and so do `run` and all that it refers to. It shares what this process has, which
-    // stands still meanwhile.
+    let top = STACK.0.get().wrapping_add(1).expose_provenance();
+    // SAFETY: `top` is the aligned end of memory that is nobody else's. `run` and all that it refers to live until the
+    // process does not need them any more, which is when the call comes back in this one, which stands still meanwhile.
     let child = unsafe { clone(top, enter::<F>, core::ptr::from_ref(run).cast()) }?;
     Ok(Pid(as_i32(child)))
 }

@@ -160,6 +160,10 @@ fn run_phase(
 fn go_on(made: Made, channel: Channel) -> ! {
     let Made { prepared, start, bench } = made;
     drop(bench);
+    // Whoever knows that it is there may send it signals, which PID 1 would lose.
+    if start.is_some() && holm_sys::block_signals().is_err() {
+        exit_now(crate::error::STATUS_FAILED);
+    }
     if channel.send(&FromChild::Ready, &[]).is_err() {
         exit_now(crate::error::STATUS_FAILED);
     }

@@ -139,36 +139,40 @@ impl Channel {
     }
 
     fn receive_packet(&self) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-        let length = self.wait_for_packet()?;
+        // Its length is asked first: room for the largest would cost more than all else that is done here.
+        let peek = || recv(&self.socket, &mut [0_u8; 0][..], RecvFlags::PEEK | RecvFlags::TRUNC);
+        let length = patiently(peek).call(|| "recv(MSG_PEEK|MSG_TRUNC)")?.map_or(0, |(_, length)| length);
         if length == 0 {
             return Ok(None);
         }
         let mut buffer = vec![0; length.min(LARGEST_MESSAGE)];
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let parts = &mut [IoSliceMut::new(&mut buffer)];
-        let received =
-            recvmsg(&self.socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC).call(|| "recvmsg()")?;
+        let mut receive = || {
+            let parts = &mut [IoSliceMut::new(&mut buffer)];
+            recvmsg(&self.socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+        };
+        let Some(received) = patiently(&mut receive).call(|| "recvmsg()")? else { return Ok(None) };
         let descriptors = descriptors(&mut control);
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(Error::new("recvmsg(): truncated", Errno::MSGSIZE));
         }
         Ok(Some((buffer, descriptors)))
     }
+}
 
-    /// How long the next packet is; 0 when the other end is closed.
-    fn wait_for_packet(&self) -> Result<usize> {
-        let mut reset = false;
-        loop {
-            // Its length is asked first: room for the largest would cost more than all else that is done here.
-            match recv(&self.socket, &mut [0_u8; 0][..], RecvFlags::PEEK | RecvFlags::TRUNC) {
-                Err(Errno::INTR) => {}
-                // A peer that died with unread messages resets the connection, which is told once; what it has said
-                // before comes after that.
-                Err(Errno::CONNRESET) if !reset => reset = true,
-                Err(Errno::CONNRESET) => return Ok(0),
-                result => return result.map(|(_, length)| length).call(|| "recv(MSG_PEEK|MSG_TRUNC)"),
-            }
+/// Calls again what was interrupted. A peer that died with unread messages resets the connection, which is told once;
+/// what it has said before comes after that. `None` when nothing does.
+fn patiently<T>(
+    mut call: impl FnMut() -> std::result::Result<T, Errno>,
+) -> std::result::Result<Option<T>, Errno> {
+    let mut reset = false;
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            Err(Errno::CONNRESET) if !reset => reset = true,
+            Err(Errno::CONNRESET) => return Ok(None),
+            result => return result.map(Some),
         }
     }
 }
@@ -305,6 +309,13 @@ mod tests {
         drop(theirs);
         working.recorded_ahead().unwrap();
         assert!(matches!(working.hear().unwrap(), Some(FromChild::Failed(_))));
+    }
+
+    #[test]
+    fn a_reset_between_the_look_and_the_reading_loses_nothing() {
+        let mut answers = [Err(Errno::INTR), Err(Errno::CONNRESET), Ok(7)].into_iter();
+        assert_eq!(patiently(|| answers.next().unwrap()), Ok(Some(7)));
+        assert_eq!(patiently(|| Err::<(), _>(Errno::CONNRESET)), Ok(None));
     }
 
     #[test]
