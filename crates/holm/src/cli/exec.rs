@@ -49,14 +49,14 @@ impl Exec {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::{Cli, Command};
+    use crate::cli::{Cli, Command, Lazy};
     use clap::Parser;
 
     #[test]
     fn the_command_comes_after_the_name() {
         for words in [&["web", "--", "sh", "-c", "id"][..], &["-it", "web", "sh", "-c", "id"]] {
             let cli = Cli::try_parse_from(["holm", "exec"].iter().chain(words)).unwrap();
-            let Command::Exec(exec) = cli.command else { panic!() };
+            let Command::Exec(Lazy(exec)) = cli.command else { panic!() };
             assert_eq!((exec.name.as_str(), exec.command.join(" ").as_str()), ("web", "sh -c id"));
         }
         assert!(Cli::try_parse_from(["holm", "exec", "web"]).is_err());

@@ -40,7 +40,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
-    Exec(exec::Exec),
+    /// Run a further command in a container
+    Exec(Lazy<exec::Exec>),
     Ps(ps::Ps),
     Stop(stop::Stop),
     /// Act as an OCI runtime
@@ -73,7 +74,7 @@ impl Cli {
         }
         match self.command {
             Command::Run(run) => run.execute(&mut narrator),
-            Command::Exec(exec) => exec.execute(&mut narrator),
+            Command::Exec(exec) => exec.0.execute(&mut narrator),
             Command::Ps(ps) => ps.execute(),
             Command::Stop(stop) => stop.execute(),
             Command::Oci(oci) => oci.0.execute(&mut narrator),

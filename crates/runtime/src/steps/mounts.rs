@@ -86,7 +86,8 @@ pub(crate) fn change(bench: &ChildBench, path: &Path, change: &MountChange) -> S
     if path == Path::new("/") {
         return apply(root.as_fd(), change);
     }
-    let mount = root.resolve(path)?;
+    // What was mounted there by this process has no link on its way: one is somebody else's.
+    let mount = root.strict().resolve(path)?;
     apply(mount.as_fd(), change)
 }
 
