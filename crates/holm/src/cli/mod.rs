@@ -42,11 +42,14 @@ enum Command {
     Run(Box<run::Run>),
     /// Run a further command in a container
     Exec(Lazy<exec::Exec>),
-    Ps(ps::Ps),
-    Stop(stop::Stop),
+    /// List the containers
+    Ps(Lazy<ps::Ps>),
+    /// End containers
+    Stop(Lazy<stop::Stop>),
     /// Act as an OCI runtime
     Oci(Lazy<oci::Oci>),
-    Completions(completions::Completions),
+    /// Print completions for a shell
+    Completions(Lazy<completions::Completions>),
 }
 
 impl Command {
@@ -75,10 +78,10 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.execute(&mut narrator),
             Command::Exec(exec) => exec.0.execute(&mut narrator),
-            Command::Ps(ps) => ps.execute(),
-            Command::Stop(stop) => stop.execute(),
+            Command::Ps(ps) => ps.0.execute(),
+            Command::Stop(stop) => stop.0.execute(),
             Command::Oci(oci) => oci.0.execute(&mut narrator),
-            Command::Completions(completions) => completions.execute(),
+            Command::Completions(completions) => completions.0.execute(),
         }
     }
 }
