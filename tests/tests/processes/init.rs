@@ -2,6 +2,12 @@
 
 use holm_tests::{Ground, busy_wait, own_runtime};
 
+/// Waits for the end of a process in the host's PID namespace.
+fn assert_ends(pid: &str) {
+    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+    assert!(gone.is_some(), "{pid} is still there");
+}
+
 #[test]
 fn the_init_is_pid_1_and_the_command_its_child() {
     Ground::each(|ground| {
@@ -54,8 +60,7 @@ fn what_it_leaves_running_in_the_host_s_pid_namespace_ends_too() {
     let Some(ground) = Ground::root() else { return };
     let script = "setsid sleep 54321 > /dev/null 2>&1 & echo $!";
     let pid = ground.sh(&["--pid", "host"], script).finish().ok();
-    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
-    assert!(gone.is_some(), "{pid} is still there");
+    assert_ends(&pid);
 }
 
 #[test]
@@ -70,8 +75,7 @@ fn whom_it_may_not_kill_it_does_not_wait_for() {
     let options = ["--pid", "host", "--cap-drop", "KILL"];
     let pid = ground.sh(&options, script).finish().ok();
     // The cgroup ends it.
-    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
-    assert!(gone.is_some(), "{pid} is still there");
+    assert_ends(&pid);
 }
 
 #[test]
@@ -82,8 +86,7 @@ fn without_proc_it_finds_what_the_command_has_left() {
     let ground = Ground::ordinary();
     let script = "setsid sleep 54323 > /dev/null 2>&1 & echo $!; umount -l /proc";
     let pid = ground.sh(&["--pid", "host", "--cap-add", "SYS_ADMIN"], script).finish().ok();
-    let gone = busy_wait(|| (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
-    assert!(gone.is_some(), "{pid} is still there");
+    assert_ends(&pid);
 }
 
 #[test]

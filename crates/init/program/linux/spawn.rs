@@ -4,11 +4,10 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
-use super::{Errno, Pid, as_i32, number, result_of};
+use super::{Errno, Pid, SIGCHLD, as_i32, index, number, result_of};
 
 const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
-const SIGCHLD: usize = super::SIGCHLD as usize;
 
 /// The stack of the process: of its pages those are there that it touches.
 #[repr(align(16))]
@@ -43,7 +42,7 @@ unsafe extern "C" fn enter<F: Fn() -> core::convert::Infallible>(run: *const ())
 ///
 /// The stack is large enough, and nobody else's while the child uses it; `enter` may be called with `run`.
 unsafe fn clone(top: usize, enter: unsafe extern "C" fn(*const ()) -> !, run: *const ()) -> Result<usize, Errno> {
-    let flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    let flags = CLONE_VM | CLONE_VFORK | index(SIGCHLD);
     let result: isize;
     // SAFETY: the registers are those of the kernel's calling convention. This process goes on behind the label; the
     // child has a stack of its own, and leaves this frame alone, as `enter` does not come back.

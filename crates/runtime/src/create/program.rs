@@ -93,8 +93,7 @@ impl Program {
         for kept in [Some(start), parent].into_iter().flatten() {
             rustix::io::fcntl_setfd(kept, rustix::io::FdFlags::empty()).call(|| "fcntl(F_SETFD, 0)")?;
         }
-        // A signal that comes before the init waits for it is not lost.
-        holm_sys::block_signals()?;
+        // They are blocked: one that comes before the init waits for it is not lost.
         holm_sys::default_actions();
         Err(execveat(self.file.as_fd(), &argv, prepared.environment()))
     }

@@ -51,12 +51,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     if !container.is_alive() {
         // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
-        return Err(holm_state::Error::Illegal {
-            action: "execute in",
-            id: request.id.to_owned(),
-            status: Status::Stopped,
-        }
-        .into());
+        return Err(does_not_run(request.id, Status::Stopped));
     }
     let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
     let plan = plan_exec(&process, &join, &facts, &options)?;
@@ -71,10 +66,12 @@ fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
     let record = settled(root, id)?;
     match (record.status(), record.member()) {
         (Status::Running, Some(process)) => Ok((record, process)),
-        (status, _) => {
-            Err(holm_state::Error::Illegal { action: "execute in", id: id.to_owned(), status }.into())
-        }
+        (status, _) => Err(does_not_run(id, status)),
     }
+}
+
+fn does_not_run(id: &str, status: Status) -> Error {
+    holm_state::Error::Illegal { action: "execute in", id: id.to_owned(), status }.into()
 }
 
 /// An exec under way.
