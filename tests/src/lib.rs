@@ -19,6 +19,7 @@
 
 mod abilities;
 mod binary;
+pub mod bundle;
 mod call;
 mod facts;
 mod ground;
@@ -30,6 +31,7 @@ mod running;
 mod stream;
 
 pub use abilities::{Ability, able};
+pub use bundle::Bundle;
 pub use call::Call;
 pub use facts::{LINKS, Links, busy_wait, host_links, id_of, is_root, links_of, one_line};
 pub use ground::{Ground, UID};

@@ -1,7 +1,6 @@
 //! Containers from their beginning to their end, and what is done with them meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod bundle;
 mod crashes;
 mod crowd;
 mod dry_run;

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use holm_tests::bundle::{Bundle, config, process, read_pid};
 use holm_tests::{Ground, busy_wait, host_links, is_root, links_of, own_runtime};
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, config, process, read_pid};
 use crate::wait_for_end;
 
 fn each(test: impl Fn(&Ground)) {

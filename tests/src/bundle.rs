@@ -2,66 +2,76 @@
 
 use std::path::{Path, PathBuf};
 
-use holm_tests::{Call, Finished, Ground};
+use crate::{Call, Finished, Ground, one_line};
 use serde_json::{Value, json};
 
 /// A container of `holm oci`.
-pub(crate) struct Bundle<'a> {
+pub struct Bundle<'a> {
     ground: &'a Ground,
-    pub(crate) id: String,
-    pub(crate) path: PathBuf,
+    /// The container's id.
+    pub id: String,
+    /// The bundle's directory.
+    pub path: PathBuf,
 }
 
 impl<'a> Bundle<'a> {
-    /// With a script as its command.
-    pub(crate) fn new(ground: &'a Ground, word: &str, script: &str) -> Self {
+    /// With a script as its command, and [`config`] for the rest.
+    pub fn new(ground: &'a Ground, word: &str, script: &str) -> Self {
+        Self::of(ground, word, &config(ground, script))
+    }
+
+    /// With this configuration.
+    pub fn of(ground: &'a Ground, word: &str, config: &Value) -> Self {
         let (id, path) = (ground.name(word), ground.new_directory(word));
         let bundle = Self { ground, id, path };
-        bundle.write(&config(ground, script));
+        bundle.write(config);
         bundle
     }
 
-    pub(crate) fn write(&self, config: &Value) {
+    /// Replaces the configuration.
+    pub fn write(&self, config: &Value) {
         self.ground.new_file(self.path.join("config.json").to_str().unwrap(), config.to_string());
     }
 
     /// `holm oci`, started in the bundle's directory.
-    pub(crate) fn oci(&self, words: &[&str]) -> Call {
+    pub fn oci(&self, words: &[&str]) -> Call {
         self.ground.holm(["oci"]).words(words).in_directory(&self.path)
     }
 
     /// `holm oci OPERATION ID`.
-    pub(crate) fn call(&self, operation: &str) -> Finished {
+    pub fn call(&self, operation: &str) -> Finished {
         self.oci(&[operation, &self.id]).finish()
     }
 
     /// `create` lets go of its standard streams for the container: they are files in the bundle, `out` and `err`.
-    pub(crate) fn create(&self, options: &[&str]) -> Finished {
+    pub fn create(&self, options: &[&str]) -> Finished {
         let call = self.oci(&["create"]).words(options).word(&self.id);
         call.through(&["/bin/sh", "-c", "exec \"$0\" \"$@\" </dev/null >out 2>err"]).finish()
     }
 
     /// What the command, or a failing `create`, has written.
-    pub(crate) fn written(&self, file: &str) -> String {
+    pub fn written(&self, file: &str) -> String {
         std::fs::read_to_string(self.path.join(file)).unwrap()
     }
 
     /// The state, as its runtime tells it.
-    pub(crate) fn state(&self) -> Value {
+    pub fn state(&self) -> Value {
         serde_json::from_str(&self.call("state").ok()).expect("the state is JSON")
     }
 
-    pub(crate) fn status(&self) -> String {
+    /// `creating`, `created`, `running` or `stopped`.
+    pub fn status(&self) -> String {
         self.state()["status"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn pid(&self) -> i32 {
+    /// The pid of its process.
+    pub fn pid(&self) -> i32 {
         self.state()["pid"].as_i64().unwrap().try_into().unwrap()
     }
 }
 
 /// The smallest configuration that has a /proc.
-pub(crate) fn config(ground: &Ground, script: &str) -> Value {
+pub fn config(ground: &Ground, script: &str) -> Value {
     let kinds = ["mount", "pid", "ipc", "uts", "network", "user"];
     let kinds = kinds.iter().filter(|kind| **kind != "user" || !ground.is_root());
     let namespaces: Vec<Value> = kinds.map(|kind| json!({ "type": kind })).collect();
@@ -82,7 +92,8 @@ pub(crate) fn config(ground: &Ground, script: &str) -> Value {
     })
 }
 
-pub(crate) fn process(args: &[&str]) -> Value {
+/// The `process` of a configuration, as root of the container.
+pub fn process(args: &[&str]) -> Value {
     json!({
         "args": args,
         "cwd": "/",
@@ -92,6 +103,6 @@ pub(crate) fn process(args: &[&str]) -> Value {
 }
 
 /// The pid in a file.
-pub(crate) fn read_pid(file: &Path) -> i32 {
-    holm_tests::one_line(file).parse().unwrap()
+pub fn read_pid(file: &Path) -> i32 {
+    one_line(file).parse().unwrap()
 }
