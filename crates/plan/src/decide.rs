@@ -66,6 +66,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
     pub(crate) undo: Vec<Step>,
+    /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
+    /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
+    pub(crate) nodes_guarded: bool,
     slots: Slot,
 }
 
@@ -85,6 +88,7 @@ impl<'a> Draft<'a> {
             isolate: Vec::new(),
             root: Vec::new(),
             undo: Vec::new(),
+            nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             slots: 0,
         }
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod device;
 mod error;
 mod linux;
 mod load;
@@ -16,6 +17,7 @@ mod sysctl;
 mod unsupported;
 
 pub use annotations::OverlayRoot;
+pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use linux::{Linux, NamespaceChoice};
 pub use load::{RootFilesystem, Spec, read_config};
