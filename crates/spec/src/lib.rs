@@ -15,6 +15,7 @@ mod mount_options;
 mod process;
 mod sysctl;
 mod unsupported;
+mod verify;
 
 pub use annotations::OverlayRoot;
 pub use device::{Device, DeviceKind};
@@ -25,3 +26,4 @@ pub use mount::{IdmapChoice, Mount, MountSource};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
 pub use process::{Capabilities, Process, ResourceLimit, User};
 pub use sysctl::sysctl_namespace;
+pub use verify::problems;
