@@ -94,10 +94,9 @@ impl MountOptions {
             "dest-nofollow" => self.covers_link = true,
             "sync" | "async" | "dirsync" | "lazytime" | "nolazytime" | "mand" | "nomand" | "acl"
             | "noacl" | "iversion" | "noiversion" => self.superblock.push(FsOption::flag(word)),
-            // The first is no option, the last two are about what the kernel logs.
-            "defaults" | "" | "silent" | "loud" => {}
-            // What they take back is the default.
-            "norelatime" | "nostrictatime" | "rnorelatime" | "rnostrictatime" => {}
+            // No option at all; what they take back is the default; what the kernel logs.
+            "defaults" | "" | "norelatime" | "nostrictatime" | "rnorelatime" | "rnostrictatime"
+            | "silent" | "loud" => {}
             _ => self.take_with_value(word),
         }
     }
