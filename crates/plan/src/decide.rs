@@ -4,7 +4,8 @@ use holm_namespaces::Kind;
 use holm_spec::Spec;
 
 use crate::{
-    CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, namespaces, privileges,
+    CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
+    privileges,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -19,6 +20,7 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
+    hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
         plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
         plan.command = Some(Command {
@@ -51,6 +53,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) take: Vec<Step>,
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
+    /// What comes after the hooks, which see the root as it is mounted and may still mount into it.
+    pub(crate) enter: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     slots: Slot,
 }
@@ -70,6 +74,7 @@ impl<'a> Draft<'a> {
             take: Vec::new(),
             isolate: Vec::new(),
             root: Vec::new(),
+            enter: Vec::new(),
             undo: Vec::new(),
             slots: 0,
         }
@@ -109,7 +114,11 @@ impl<'a> Draft<'a> {
             adopt: self.adopt,
             isolate: self.isolate,
             root: self.take.into_iter().chain(self.root).collect(),
+            hooks: Vec::new(),
+            enter: self.enter,
             privileges: Vec::new(),
+            start: Vec::new(),
+            started: Vec::new(),
             command: None,
             undo: self.undo,
         }

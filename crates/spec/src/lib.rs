@@ -7,6 +7,7 @@
 
 pub mod annotations;
 mod error;
+mod hooks;
 mod linux;
 mod load;
 mod mount;
@@ -17,6 +18,7 @@ mod unsupported;
 
 pub use annotations::OverlayRoot;
 pub use error::Error;
+pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
 pub use load::{RootFilesystem, Spec};
 pub use mount::{IdmapChoice, Mount, MountSource};
