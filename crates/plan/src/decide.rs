@@ -16,7 +16,9 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
-    cgroups::decide(&mut draft, id)?;
+    if options.cgroups != CgroupDriver::Disabled {
+        cgroups::decide(&mut draft, id)?;
+    }
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
@@ -40,6 +42,18 @@ pub struct Options {
     pub die_with_parent: bool,
     /// The session keyring of the caller is kept.
     pub keep_keyring: bool,
+    /// Who makes the cgroup.
+    pub cgroups: CgroupDriver,
+}
+
+/// Who makes the container's cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CgroupDriver {
+    /// Holm, in the hierarchies themselves.
+    #[default]
+    Files,
+    /// Nobody: the container stays in the cgroup of its creator.
+    Disabled,
 }
 
 /// A plan in the making.

@@ -20,7 +20,7 @@ pub use annotations::OverlayRoot;
 pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
-pub use load::{RootFilesystem, Spec};
+pub use load::{RootFilesystem, Spec, read_config};
 pub use mount::{IdmapChoice, Mount, MountSource};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
 pub use process::{Capabilities, Process, ResourceLimit, User};

@@ -235,7 +235,11 @@ pub(crate) fn any_config() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
-    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options { die_with_parent, keep_keyring })
+    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options {
+        die_with_parent,
+        keep_keyring,
+        ..Options::default()
+    })
 }
 
 /// Words that nobody should write into a configuration, and some that look like what belongs there.
