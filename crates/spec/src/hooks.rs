@@ -43,23 +43,40 @@ pub struct Hook {
 
 /// The `hooks` section, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Hooks {
     /// By [`HookKind::Prestart`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prestart: Vec<Hook>,
     /// By [`HookKind::CreateRuntime`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub create_runtime: Vec<Hook>,
     /// By [`HookKind::CreateContainer`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub create_container: Vec<Hook>,
     /// By [`HookKind::StartContainer`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub start_container: Vec<Hook>,
     /// By [`HookKind::Poststart`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub poststart: Vec<Hook>,
     /// By [`HookKind::Poststop`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub poststop: Vec<Hook>,
 }
 
 impl Hooks {
+    /// Whether there are none at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Those that run when the container is made already, which whoever starts or deletes it has to know.
+    #[must_use]
+    pub fn later(&self) -> Self {
+        Self { poststart: self.poststart.clone(), poststop: self.poststop.clone(), ..Self::default() }
+    }
+
     pub(crate) fn check(hooks: Option<&oci::Hooks>) -> Result<Self, Error> {
         let Some(hooks) = hooks else { return Ok(Self::default()) };
         #[allow(deprecated, reason = "configurations have it, and a runtime has to run it")]
