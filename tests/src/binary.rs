@@ -20,13 +20,20 @@ pub(crate) fn holm() -> &'static Path {
 fn built() -> PathBuf {
     let directory = target_directory();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "holm", "--bin", "holm"]);
+    cargo.args(["build", "--quiet", "--package", "holm", "--package", "holm-oci", "--bins"]);
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     if directory.file_name().is_some_and(|profile| profile == "release") {
         cargo.arg("--release");
     }
     assert!(cargo.status().expect("cargo runs").success(), "holm is built");
     let binary = directory.join("holm");
+    assert!(binary.is_file(), "{} is there", binary.display());
+    binary
+}
+
+/// The OCI runtime of its own, which is beside `holm`.
+pub(crate) fn holm_runtime() -> PathBuf {
+    let binary = holm().with_file_name("holm-runtime");
     assert!(binary.is_file(), "{} is there", binary.display());
     binary
 }

@@ -70,6 +70,9 @@ pub(crate) struct Draft<'a> {
     /// What comes after the hooks, which see the root as it is mounted and may still mount into it.
     pub(crate) enter: Vec<Step>,
     pub(crate) undo: Vec<Step>,
+    /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
+    /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
+    pub(crate) nodes_guarded: bool,
     slots: Slot,
 }
 
@@ -90,6 +93,7 @@ impl<'a> Draft<'a> {
             root: Vec::new(),
             enter: Vec::new(),
             undo: Vec::new(),
+            nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             slots: 0,
         }
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod device;
 mod error;
 mod hooks;
 mod linux;
@@ -17,6 +18,7 @@ mod sysctl;
 mod unsupported;
 
 pub use annotations::OverlayRoot;
+pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};

@@ -45,7 +45,7 @@ enum Command {
     /// End containers
     Stop(Lazy<stop::Stop>),
     /// Act as an OCI runtime
-    Oci(Lazy<holm_oci::Oci>),
+    Oci(Box<Lazy<holm_oci::Oci>>),
     /// Print completions for a shell
     Completions(Lazy<completions::Completions>),
 }

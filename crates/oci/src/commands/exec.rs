@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use holm_cgroups::SubGroup;
 use holm_runtime::{Because, Error, ExecRequest, Result};
 use holm_sys::Context;
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, User};
@@ -14,7 +15,7 @@ use crate::attended::exec_process;
 #[derive(Debug, Args)]
 pub(super) struct Exec {
     /// A file with the process as JSON, as in the configuration
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["cwd", "env", "user", "tty", "cap", "additional_gids"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["cwd", "env", "user", "tty", "cap", "additional_gids", "apparmor", "process_label"])]
     process: Option<PathBuf>,
 
     /// A socket that takes the terminal of the process
@@ -58,12 +59,24 @@ pub(super) struct Exec {
     additional_gids: Vec<u32>,
 
     /// A capability, beside those of the container's process
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = capability)]
     cap: Vec<Capability>,
 
     /// No exec in it adds privileges
     #[arg(long)]
     no_new_privs: bool,
+
+    /// A cgroup below the container's that it is in
+    #[arg(long, value_name = "[CONTROLLERS:]PATH")]
+    cgroup: Vec<SubGroup>,
+
+    /// The AppArmor profile
+    #[arg(long, value_name = "PROFILE")]
+    apparmor: Option<String>,
+
+    /// The SELinux label
+    #[arg(long, value_name = "LABEL")]
+    process_label: Option<String>,
 
     /// The container
     id: String,
@@ -117,6 +130,7 @@ impl Exec {
             pid_file: self.pid_file.as_deref(),
             pidfd_socket: self.pidfd_socket.as_deref(),
             preserved: self.preserve_fds,
+            cgroups: &self.cgroup,
             die_with_parent: !self.detach,
             ..ExecRequest::new(&self.id, &process)
         };
@@ -144,6 +158,12 @@ impl Exec {
         process.set_env(Some(environment));
         self.set_user(&mut process);
         self.add_capabilities(&mut process);
+        if self.apparmor.is_some() {
+            process.set_apparmor_profile(self.apparmor.clone());
+        }
+        if self.process_label.is_some() {
+            process.set_selinux_label(self.process_label.clone());
+        }
         if self.no_new_privs {
             process.set_no_new_privileges(Some(true));
         }
@@ -193,6 +213,13 @@ fn empty() -> LinuxCapabilities {
     let mut sets = LinuxCapabilities::default();
     sets.set_bounding(None).set_effective(None).set_inheritable(None).set_permitted(None).set_ambient(None);
     sets
+}
+
+/// By its name in capabilities(7), with or without `CAP_`.
+fn capability(text: &str) -> std::result::Result<Capability, String> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    name.parse().map_err(|_| format!("{text:?} is not a capability: take a name of capabilities(7)"))
 }
 
 fn read_process(path: &Path) -> Result<Process> {

@@ -98,6 +98,7 @@ struct LinuxWords {
     masked: Vec<&'static str>,
     readonly: Vec<&'static str>,
     propagation: Option<&'static str>,
+    devices: bool,
 }
 
 fn linux_words() -> impl Strategy<Value = LinuxWords> {
@@ -105,10 +106,10 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
         select(vec!["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"]);
     let path = select(vec!["/holm/name", "below/own", "", "/holm/../out", "system.slice:cri:1"]);
     let paths = || subsequence(vec!["/proc/kcore", "/proc/keys", "/sys/firmware", "/proc/sys"], 0..=4);
-    ((maps(), maps()), any::<[bool; 3]>(), of(path), paths(), paths(), of(propagation)).prop_map(
+    ((maps(), maps()), any::<[bool; 4]>(), of(path), paths(), paths(), of(propagation)).prop_map(
         |(
             (uid_map, gid_map),
-            [maps_of_joined, offsets, sysctls],
+            [maps_of_joined, offsets, sysctls, devices],
             cgroups_path,
             masked,
             readonly,
@@ -124,6 +125,7 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
                 masked,
                 readonly,
                 propagation,
+                devices,
             }
         },
     )
@@ -146,6 +148,10 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
     }
     if let Some(path) = words.cgroups_path {
         linux["cgroupsPath"] = path.into();
+    }
+    if words.devices {
+        linux["devices"] = json!([{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
+                                  {"path": "/run/pipe", "type": "p"}]);
     }
     if let Some(word) = words.propagation {
         linux["rootfsPropagation"] = word.into();
@@ -289,6 +295,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 36, "{steps:?}");
+        assert_eq!(steps.len(), 37, "{steps:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use holm_cgroups::{Cgroup, Entrance};
+use holm_cgroups::{Cgroup, Entrance, SubGroup};
 use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
 use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
@@ -39,6 +39,8 @@ pub struct ExecRequest<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
     pub preserved: u32,
+    /// Groups below the container's that the process is in; they must be there.
+    pub cgroups: &'a [SubGroup],
 }
 
 impl<'a> ExecRequest<'a> {
@@ -52,6 +54,7 @@ impl<'a> ExecRequest<'a> {
             die_with_parent: false,
             pidfd_socket: None,
             preserved: 0,
+            cgroups: &[],
         }
     }
 }
@@ -66,7 +69,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let (record, container) = running(root, request.id)?;
     let facts = probe()?;
     let target = pidfd(container)?;
-    let cgroup = cgroup(&record)?;
+    let cgroup = cgroup(&record, request.cgroups)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     if !container.is_alive() {
         // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
@@ -115,9 +118,15 @@ impl Membership {
     }
 }
 
-fn cgroup(record: &Record) -> Result<Membership, Error> {
+fn cgroup(record: &Record, below: &[SubGroup]) -> Result<Membership, Error> {
     let failed = |error| system("find the container's cgroup", error);
-    let cgroup = record.cgroup.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
+    if record.cgroup.is_none() && !below.is_empty() {
+        return Err(Error::new("cannot find the cgroup for the process")
+            .with_cause("the container has no cgroup of its own")
+            .with_hint("do without --cgroup"));
+    }
+    let own = record.cgroup.clone().map(|record| record.below(below)).transpose().map_err(failed)?;
+    let cgroup = own.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
     let entrance = cgroup.as_ref().map(Cgroup::entrance).transpose().map_err(failed)?;
     Ok(Membership { cgroup, entrance })
 }
