@@ -40,6 +40,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::MaskPath { .. }
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
+        | Step::Reconfigure { .. }
         | Step::EnterRoot => Subject::Mount,
         Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
