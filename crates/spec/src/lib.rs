@@ -17,6 +17,7 @@ mod mount_options;
 mod process;
 mod sysctl;
 mod unsupported;
+mod verify;
 
 pub use annotations::OverlayRoot;
 pub use device::{Device, DeviceKind};
@@ -29,3 +30,4 @@ pub use mount_idmap::{IdmapChoice, MountMaps};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};
 pub use process::{Capabilities, Process, ResourceLimit, User};
 pub use sysctl::sysctl_namespace;
+pub use verify::problems;
