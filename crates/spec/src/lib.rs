@@ -8,6 +8,7 @@
 pub mod annotations;
 mod device;
 mod error;
+mod hooks;
 mod linux;
 mod load;
 mod mount;
@@ -21,6 +22,7 @@ mod verify;
 pub use annotations::OverlayRoot;
 pub use device::{Device, DeviceKind};
 pub use error::Error;
+pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
 pub use load::{CONFIG, RootFilesystem, Spec, read_config};
 pub use mount::{Mount, MountSource};

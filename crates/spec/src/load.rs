@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime as oci;
 
-use crate::{Error, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
+use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
 
 /// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
@@ -69,6 +69,8 @@ pub struct Spec {
     pub domainname: Option<String>,
     /// The `linux` section.
     pub linux: Linux,
+    /// The `hooks` section.
+    pub hooks: Hooks,
     /// Whether the runtime itself is the container's PID 1 ([`annotations::INIT`]).
     pub init: bool,
     /// Whether the process keeps the additional groups of the caller ([`annotations::KEEP_GROUPS`]).
@@ -125,6 +127,7 @@ impl Spec {
             version: config.version().clone(),
             bundle: bundle.to_owned(),
             linux,
+            hooks: Hooks::check(config.hooks().as_ref())?,
             annotations,
         })
     }

@@ -175,11 +175,11 @@ impl Oci {
         let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), inherited, narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
-            Operation::Start(start) => start.0.execute(&bench),
+            Operation::Start(start) => start.0.execute(&mut bench),
             Operation::Run(run) => run.0.execute(&mut bench),
             Operation::State(state) => state.0.execute(&bench),
-            Operation::Kill(kill) => kill.0.execute(&bench),
-            Operation::Delete(delete) => delete.0.execute(&bench),
+            Operation::Kill(kill) => kill.0.execute(&mut bench),
+            Operation::Delete(delete) => delete.0.execute(&mut bench),
             Operation::Exec(exec) => exec.0.execute(&mut bench),
             Operation::List(list) => list.0.execute(&bench),
             Operation::Spec(_)
