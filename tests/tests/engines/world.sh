@@ -45,6 +45,8 @@ keep() {
             sh "$script" inside "$directory" "$tree" "$kinds" </dev/null
     ) &
     world=$!
+    # The pipe ends with the world, if that does not come about.
+    exec >/dev/null
     # Until the test closes it.
     while read -r _; do :; done
     init=$(cat "/proc/$world/task/$world/children") || true
