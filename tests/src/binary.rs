@@ -12,21 +12,28 @@ pub(crate) fn holm() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("HOLM") {
         Some(path) => std::fs::canonicalize(path).expect("HOLM is the path of a binary"),
-        None => built("holm"),
+        None => built(),
     })
 }
 
-/// A binary of the package of that name, in the profile, and the target directory, of this very test.
-pub(crate) fn built(name: &str) -> PathBuf {
+/// In the profile, and the target directory, of this very test.
+fn built() -> PathBuf {
     let directory = target_directory();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", name, "--bin", name]);
+    cargo.args(["build", "--quiet", "--package", "holm", "--package", "holm-oci", "--bins"]);
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     if directory.file_name().is_some_and(|profile| profile == "release") {
         cargo.arg("--release");
     }
-    assert!(cargo.status().expect("cargo runs").success(), "{name} is built");
-    let binary = directory.join(name);
+    assert!(cargo.status().expect("cargo runs").success(), "holm is built");
+    let binary = directory.join("holm");
+    assert!(binary.is_file(), "{} is there", binary.display());
+    binary
+}
+
+/// The OCI runtime of its own, which is beside `holm`.
+pub(crate) fn holm_runtime() -> PathBuf {
+    let binary = holm().with_file_name("holm-runtime");
     assert!(binary.is_file(), "{} is there", binary.display());
     binary
 }

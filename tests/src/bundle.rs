@@ -38,6 +38,16 @@ impl<'a> Bundle<'a> {
         self.ground.holm(["oci"]).words(words).in_directory(&self.path)
     }
 
+    /// `holm-runtime`, started in the bundle's directory.
+    pub fn runtime(&self, words: &[&str]) -> Call {
+        self.ground.holm_runtime(words.iter().copied()).in_directory(&self.path)
+    }
+
+    /// `holm oci run ID`, to its end.
+    pub fn run(&self) -> Finished {
+        self.call("run")
+    }
+
     /// `holm oci OPERATION ID`.
     pub fn call(&self, operation: &str) -> Finished {
         self.oci(&[operation, &self.id]).finish()

@@ -261,6 +261,11 @@ impl Ground {
         Call::new(&self.holm, &self.caller, self.directory.path()).words(words)
     }
 
+    /// `holm-runtime` with these words.
+    pub fn holm_runtime<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Call {
+        Call::new(&binary::holm_runtime(), &self.caller, self.directory.path()).words(words)
+    }
+
     /// Another program, as this user.
     pub fn other(&self, program: &Path) -> Call {
         Call::new(program, &self.caller, self.directory.path())

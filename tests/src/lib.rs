@@ -68,9 +68,9 @@ pub fn needs(there: bool, reason: &str) -> bool {
     there
 }
 
-/// The path of Holm's OCI runtime, `holm-runtime`, which is built if it is not there.
+/// The path of Holm's OCI runtime, `holm-runtime`: it is beside `holm`, and built with it.
 pub fn runtime_binary() -> std::path::PathBuf {
-    binary::built("holm-runtime")
+    binary::holm().with_file_name("holm-runtime")
 }
 
 /// Makes a small root directory, with a shell, the usual small programs and the witness.

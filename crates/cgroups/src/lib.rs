@@ -24,6 +24,7 @@ mod kill;
 mod layout;
 mod path;
 mod record;
+mod subgroup;
 mod v1;
 mod v2;
 mod wait;
@@ -36,6 +37,7 @@ pub use group::{Cgroup, CreateOptions};
 pub use layout::{Hierarchy, Kind, Layout, Version};
 pub use path::CgroupPath;
 pub use record::{DirectoryRecord, Record};
+pub use subgroup::SubGroup;
 pub use v1::Entrance;
 
 /// The result of what this crate does.

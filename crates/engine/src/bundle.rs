@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use holm_foreground::{Signals, window_size};
 use holm_spec::annotations;
 use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, chmod};
@@ -12,11 +13,10 @@ use rustix::fs::{Mode, chmod};
 use crate::config::{self, Blueprint, Choice, GivenFile, Identity, Namespaces, PreparedRoot};
 use crate::container::Held;
 use crate::files::{self, Names};
-use crate::foreground::{Signals, window_size};
 use crate::launcher::Launcher;
 use crate::options::{HostName, RootSource, RunOptions, RuntimeChoice, SignalNumber};
 use crate::userns::{self, IdFacts, UserNamespace};
-use crate::{Because, Engine, Error, Listener, Result, identity, idfacts, launcher, rootfs};
+use crate::{Because, Engine, Error, Observer, Result, identity, idfacts, launcher, rootfs};
 
 /// ROOT/containers/NAME/bundle, from its end on.
 const DIRECTORIES_OF_HOLM: usize = 4;
@@ -67,7 +67,7 @@ pub(crate) struct Order<'a> {
 /// # Errors
 ///
 /// When something that was asked for is not there or not allowed, or a signal came.
-pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<Bundle> {
+pub(crate) fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Bundle> {
     let Order { engine, options, held, .. } = order;
     let path = held.bundle();
     // A directory that is the root is mounted where it is.
@@ -76,7 +76,7 @@ pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<B
         RootSource::Host | RootSource::Image(_) => held.mount_point(),
     };
     std::fs::create_dir_all(deepest).because(|| format!("cannot make the bundle {}", path.display()))?;
-    let findings = find_out(order, listener)?;
+    let findings = find_out(order, observer)?;
     order.signals.check()?;
     let mut blueprint = blueprint(order, &findings);
     let command = config::command(&blueprint)?;
@@ -84,7 +84,7 @@ pub(crate) fn prepare(order: Order<'_>, listener: &mut dyn Listener) -> Result<B
     blueprint.terminal = terminal.then(|| window_size().map_or((0, 0), |size| (size.ws_row, size.ws_col)));
     let mut spec = config::build(&blueprint)?;
     if let RuntimeChoice::Other(_) = options.runtime {
-        for_other_runtime(&mut spec, &blueprint, &path, listener)?;
+        for_other_runtime(&mut spec, &blueprint, &path, observer)?;
     }
     write_config(&path.join("config.json"), &spec)?;
     if engine.caller.is_root() && findings.namespace != UserNamespace::Host {
@@ -117,14 +117,14 @@ fn open_way_to(bundle: &Path) -> Result<()> {
     Ok(())
 }
 
-fn find_out(order: Order<'_>, listener: &mut dyn Listener) -> Result<Findings> {
+fn find_out(order: Order<'_>, observer: &mut dyn Observer) -> Result<Findings> {
     let Order { engine, options, held, .. } = order;
     let caller = &engine.caller;
     let facts = || idfacts::probe(caller);
     let needed = userns::needs_ranges(&options.namespaces, caller.uid);
     let known: IdFacts = if needed { facts() } else { idfacts::known(caller) };
     let decision = userns::decide(&options.namespaces, options.process.user.as_ref(), held.name(), &known)?;
-    decision.note.iter().for_each(|note| listener.note(note));
+    decision.note.iter().for_each(|note| observer.note(note));
     let namespace = decision.namespace;
     let pid_of = |name: &_| engine.pid_of(name);
     let namespaces = Namespaces::resolve(&options.namespaces, &namespace, &pid_of)?;
@@ -142,7 +142,7 @@ fn find_out(order: Order<'_>, listener: &mut dyn Listener) -> Result<Findings> {
         maps,
         signals: order.signals,
     };
-    let root = rootfs::prepare(&request, &facts, listener)?;
+    let root = rootfs::prepare(&request, &facts, observer)?;
     let identity = identity::find(options.process.user.as_ref(), &root, &namespace, caller)?;
     let own = HostName::of(held.name());
     let hostname = options.namespaces.hostname.as_ref().unwrap_or(&own).as_str();
@@ -177,7 +177,7 @@ fn wants_terminal(options: &RunOptions, on_terminal: bool, command: &[String]) -
 
 fn stop_signal(options: &RunOptions, root: &PreparedRoot) -> Result<SignalNumber> {
     let of_image = root.settings.stop_signal.as_deref().map(|text| {
-        text.parse().map_err(|invalid| crate::refused_option("the StopSignal of the image", &invalid))
+        text.parse().map_err(|invalid| holm_options::refused("the StopSignal of the image", &invalid))
     });
     match options.stop_signal {
         Some(said) => Ok(said),
@@ -190,7 +190,7 @@ fn for_other_runtime(
     spec: &mut Spec,
     blueprint: &Blueprint<'_>,
     path: &Path,
-    listener: &mut dyn Listener,
+    observer: &mut dyn Observer,
 ) -> Result<()> {
     let options = blueprint.options;
     if let Some(overlay) = &blueprint.root.overlay {
@@ -198,7 +198,7 @@ fn for_other_runtime(
         launcher::mount_overlay(path, &blueprint.root.path, overlay)?;
     }
     if options.process.init && !launcher::replace_init(spec, path, blueprint.root.kind)? {
-        listener.note("the command is PID 1 itself: there is no place for an init in this root");
+        observer.note("the command is PID 1 itself: there is no place for an init in this root");
     }
     let mut said = spec.annotations().clone().unwrap_or_default();
     said.retain(|key, _| key != annotations::INIT && key != annotations::OVERLAY);

@@ -1,30 +1,13 @@
 //! Where containers are, and who asks for them.
 
-use holm_runtime::Observer;
+use holm_runtime::run_directory;
 use holm_state::Root;
 
 use crate::caller::Caller;
 use crate::container::{Containers, abandoned};
 use crate::launcher::Launcher;
 use crate::options::ContainerName;
-use crate::{Because, Error, Result};
-
-/// Who hears of what is done.
-pub trait Listener: Observer {
-    /// Something that the user should know, though nothing failed.
-    fn note(&mut self, text: &str);
-}
-
-/// Opens the run directory of this user, and makes it when it is missing.
-///
-/// # Errors
-///
-/// When it cannot be made, or is open to others.
-pub fn run_directory() -> Result<Root> {
-    let initial = holm_namespaces::own_user_namespace_is_initial()
-        .because(|| "cannot find out the user namespace of this process")?;
-    Ok(Root::open_default(initial)?)
-}
+use crate::{Error, Result};
 
 /// The containers of one user.
 #[derive(Debug)]

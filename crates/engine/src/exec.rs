@@ -5,16 +5,16 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use holm_foreground::{ConsoleSocket, Session, Signals, attend, window_size};
 use holm_mounts::Root;
 use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
 use rustix::fs::{FileType, Mode, OFlags, fstat};
 
 use crate::container::Seen;
-use crate::foreground::{ConsoleSocket, Session, Signals, attend, window_size};
 use crate::identity::from_image;
 use crate::launcher::{Further, Launcher};
 use crate::options::{ExecOptions, SecurityOptions, UserSpec};
-use crate::{Because, Engine, Error, Listener, Result, config, run};
+use crate::{Because, Engine, Error, Observer, Result, config, run};
 
 /// The most that is read of a configuration or a list of users, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -27,7 +27,7 @@ impl Engine {
     /// # Errors
     ///
     /// When the container does not run (125), or the command cannot be executed (126, 127).
-    pub fn exec(&self, options: &ExecOptions, listener: &mut dyn Listener) -> Result<u8> {
+    pub fn exec(&self, options: &ExecOptions, observer: &mut dyn Observer) -> Result<u8> {
         let seen = self.containers.find(&options.name)?;
         let pid = self.pid_of(&options.name)?;
         let terminal = options.streams.terminal.unwrap_or_else(|| {
@@ -45,7 +45,7 @@ impl Engine {
         let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
         let socket = console.as_ref().map(ConsoleSocket::path);
         let further = Further { id: options.name.as_str(), process: &process, console_socket: socket };
-        let made = launcher.exec(&further, listener)?;
+        let made = launcher.exec(&further, observer)?;
         let terminal = console.map(ConsoleSocket::receive).transpose()?;
         attend(Session { process: made.pidfd.as_fd(), terminal, interactive }, &signals)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   options ──► what it means ──► bundle (config.json and what it refers to) ──► runtime ──► container
-//!   options/      userns, rootfs,     config/, bundle                              launcher/    foreground/
+//!   options/      userns, rootfs,     config/, bundle                              launcher/
 //!                 identity, files
 //! ```
 //!
@@ -19,12 +19,10 @@ mod engine;
 mod error;
 mod exec;
 mod files;
-mod foreground;
 mod hostroot;
 mod identity;
 mod idfacts;
 mod launcher;
-mod oci;
 pub mod options;
 mod ps;
 mod rootfs;
@@ -34,8 +32,7 @@ mod unpack;
 pub mod userns;
 
 pub use caller::Caller;
-pub use engine::{Engine, Listener, run_directory};
-pub(crate) use error::Because;
-pub use error::{Error, Result, STATUS_FAILED, refused_option};
-pub use oci::{exec_process, run_bundle};
+pub use engine::Engine;
+pub use error::{Error, Result, STATUS_FAILED};
+pub(crate) use holm_runtime::{Because, Observer};
 pub use ps::Listed;

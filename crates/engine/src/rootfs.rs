@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use holm_foreground::Signals;
 use holm_image::{Image, Platform, Reference, Store};
 
 use holm_spec::OverlayRoot;
@@ -11,11 +12,10 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::caller::Caller;
 use crate::config::{ImageSettings, PreparedRoot, RootKind};
-use crate::foreground::Signals;
 use crate::identity::from_image;
 use crate::options::{RootSource, Size};
 use crate::userns::{IdFacts, IdMaps};
-use crate::{Error, Listener, Result, STATUS_FAILED, hostroot, unpack};
+use crate::{Error, Observer, Result, STATUS_FAILED, hostroot, unpack};
 
 /// Says where unpacked layers are kept.
 const STORE_VARIABLE: &str = "HOLM_STORE";
@@ -47,12 +47,12 @@ pub(crate) struct Request<'a> {
 pub(crate) fn prepare(
     request: &Request<'_>,
     facts: &dyn Fn() -> IdFacts,
-    listener: &mut dyn Listener,
+    observer: &mut dyn Observer,
 ) -> Result<PreparedRoot> {
     match request.source {
         RootSource::Host => hostroot::prepare(request.mount_point.to_owned(), request.size, request.caller),
         RootSource::Directory(path) => directory(&request.caller.cwd.join(path)),
-        RootSource::Image(text) => image(request, text, facts, listener),
+        RootSource::Image(text) => image(request, text, facts, observer),
     }
 }
 
@@ -81,7 +81,7 @@ fn image(
     request: &Request<'_>,
     text: &str,
     facts: &dyn Fn() -> IdFacts,
-    listener: &mut dyn Listener,
+    observer: &mut dyn Observer,
 ) -> Result<PreparedRoot> {
     let failed = |error: &holm_image::Error| from_image(&format!("use the image {text}"), error);
     let mut reference: Reference = text.parse().map_err(|error| failed(&error))?;
@@ -109,7 +109,7 @@ fn image(
         links: Vec::new(),
         size: request.size.map(|size| size.to_string()),
     };
-    unpacked.notes.iter().for_each(|note| listener.note(note));
+    unpacked.notes.iter().for_each(|note| observer.note(note));
     Ok(PreparedRoot {
         kind: RootKind::Image,
         path: request.mount_point.to_owned(),

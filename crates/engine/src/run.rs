@@ -4,15 +4,16 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use holm_foreground::{ConsoleSocket, Session, Signals, attend};
+use holm_runtime::CreateRequest;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
 
 use crate::bundle::{self, Bundle, Order};
 use crate::caller::Caller;
 use crate::container::{Held, Record};
-use crate::foreground::{ConsoleSocket, Session, Signals, attend};
 use crate::launcher::{self, Launch, Launcher};
 use crate::options::{RootSource, RunOptions, RuntimeChoice, registry_hint};
-use crate::{Because, Engine, Error, Listener, Result};
+use crate::{Because, Engine, Error, Observer, Result};
 
 /// How long `stop` waits when nothing is said, in seconds; as Docker has it.
 const STOP_TIMEOUT: u64 = 10;
@@ -25,7 +26,7 @@ impl Engine {
     ///
     /// With the status 125 when the container could not be made, 126 when its command cannot be executed, 127 when
     /// it is not there.
-    pub fn run(&self, options: &RunOptions, listener: &mut dyn Listener) -> Result<u8> {
+    pub fn run(&self, options: &RunOptions, observer: &mut dyn Observer) -> Result<u8> {
         let runtime = match &options.runtime {
             RuntimeChoice::Own => None,
             RuntimeChoice::Other(path) => Some(find_runtime(path, &self.caller)?),
@@ -35,7 +36,7 @@ impl Engine {
         let held = self.containers.hold_new(options.name.as_ref())?;
         let launcher = Launcher::of(runtime.as_deref(), &self.root, held.path());
         let order = Order { engine: self, options, held: &held, launcher: &launcher, signals: &signals };
-        let result = run_held(order, listener);
+        let result = run_held(order, observer);
         let result = result.map_err(|error| with_registry_hint(error, options));
         // Both are tried, whatever became of the command: what stays would be in the way of the next one.
         let deleted = launcher.delete(held.name().as_str(), &held.bundle());
@@ -53,7 +54,7 @@ impl Engine {
     /// # Errors
     ///
     /// As [`Engine::run`] has before it makes anything.
-    pub fn dry_run(&self, options: &RunOptions, listener: &mut dyn Listener) -> Result<holm_plan::Plan> {
+    pub fn dry_run(&self, options: &RunOptions, observer: &mut dyn Observer) -> Result<holm_plan::Plan> {
         if let RuntimeChoice::Other(path) = &options.runtime {
             return Err(Error::new("there is no plan to show")
                 .with_cause(format!("what {} does, it alone knows", path.display()))
@@ -63,16 +64,20 @@ impl Engine {
         let held = self.containers.hold_new(options.name.as_ref())?;
         let launcher = Launcher::Own(&self.root);
         let order = Order { engine: self, options, held: &held, launcher: &launcher, signals: &signals };
-        let bundle = bundle::prepare(order, listener);
-        let plan = bundle.and_then(|bundle| holm_runtime::plan(held.name().as_str(), &bundle.path, true));
+        let bundle = bundle::prepare(order, observer);
+        let plan = bundle.and_then(|bundle| plan_of(held.name().as_str(), &bundle.path));
         held.remove()?;
         plan
     }
 }
 
-fn run_held(order: Order<'_>, listener: &mut dyn Listener) -> Result<u8> {
+fn plan_of(id: &str, bundle: &Path) -> Result<holm_plan::Plan> {
+    holm_runtime::plan(&CreateRequest { die_with_parent: true, ..CreateRequest::new(id, bundle) })
+}
+
+fn run_held(order: Order<'_>, observer: &mut dyn Observer) -> Result<u8> {
     let Order { options, held, launcher, .. } = order;
-    let bundle = bundle::prepare(order, listener)?;
+    let bundle = bundle::prepare(order, observer)?;
     held.record(&record(options, held, &bundle, launcher.program()))?;
     if !bundle.terminal && !bundle.interactive {
         close_input()?;
@@ -85,7 +90,7 @@ fn run_held(order: Order<'_>, listener: &mut dyn Listener) -> Result<u8> {
         config: &bundle.config,
         console_socket: console.as_ref().map(ConsoleSocket::path),
     };
-    let container = launcher.run(&launch, listener)?;
+    let container = launcher.run(&launch, observer)?;
     let terminal = console.map(ConsoleSocket::receive).transpose()?;
     let session = Session { process: container.pidfd.as_fd(), terminal, interactive: bundle.interactive };
     attend(session, order.signals)

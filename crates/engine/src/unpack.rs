@@ -13,6 +13,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
+use holm_foreground::{Signals, exit_status};
 use holm_image::{Image, Store, UnpackOptions};
 use holm_namespaces::idmap::{self, IdMapper};
 use holm_sys::{CloneFlags, CloneRequest, Context, Forked, clone3, exit_now, send_signal_by_pidfd};
@@ -23,7 +24,6 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
-use crate::foreground::{Signals, exit_status};
 use crate::userns::IdMaps;
 use crate::{Because, Error, Result};
 

@@ -187,7 +187,7 @@ impl Root {
     }
 
     /// The directory above `path`, made when it is missing, and the last name of `path`.
-    fn parent_of<'p>(&self, path: &'p Path) -> Result<(OwnedFd, &'p Path)> {
+    pub(crate) fn parent_of<'p>(&self, path: &'p Path) -> Result<(OwnedFd, &'p Path)> {
         let invalid = || Error::new(format!("openat2({path:?})"), Errno::INVAL);
         let (parent, name) = split(path);
         Ok((self.make_directories(parent, Mode::from_raw_mode(0o755))?, name.ok_or_else(invalid)?))

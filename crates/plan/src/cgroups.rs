@@ -81,6 +81,7 @@ fn links(destination: &Path, hierarchy: &Hierarchy, name: &Path) -> Vec<Step> {
     let link = |controller: &String| Step::MakeSymlink {
         path: destination.join(controller),
         target: name.to_owned(),
+        replace: false,
     };
     named.map(link).collect()
 }

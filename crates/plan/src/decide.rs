@@ -15,7 +15,9 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
-    cgroups::decide(&mut draft, id)?;
+    if options.cgroups != CgroupDriver::Disabled {
+        cgroups::decide(&mut draft, id)?;
+    }
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
@@ -38,6 +40,18 @@ pub struct Options {
     pub die_with_parent: bool,
     /// The session keyring of the caller is kept.
     pub keep_keyring: bool,
+    /// Who makes the cgroup.
+    pub cgroups: CgroupDriver,
+}
+
+/// Who makes the container's cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CgroupDriver {
+    /// Holm, in the hierarchies themselves.
+    #[default]
+    Files,
+    /// Nobody: the container stays in the cgroup of its creator.
+    Disabled,
 }
 
 /// A plan in the making.
@@ -52,6 +66,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
     pub(crate) undo: Vec<Step>,
+    /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
+    /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
+    pub(crate) nodes_guarded: bool,
     slots: Slot,
 }
 
@@ -71,6 +88,7 @@ impl<'a> Draft<'a> {
             isolate: Vec::new(),
             root: Vec::new(),
             undo: Vec::new(),
+            nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             slots: 0,
         }
     }

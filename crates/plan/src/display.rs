@@ -99,8 +99,11 @@ impl Step {
             Self::AttachMount { slot, destination, change, .. } => {
                 write!(f, "attach mount {slot} on {}{change}", destination.display())
             }
-            Self::BindDevice { name, .. } => write!(f, "bind the device /dev/{name}"),
-            Self::MakeSymlink { path, target } => {
+            Self::MakeDevice { device, own_mount, .. } => {
+                write!(f, "make {device}{}", if *own_mount { ", a mount of its own" } else { "" })
+            }
+            Self::BindDevice { device } => write!(f, "bind {device}"),
+            Self::MakeSymlink { path, target, .. } => {
                 write!(f, "link {} to {}", path.display(), target.display())
             }
             Self::MakeDirectory { path } => write!(f, "make the directory {}", path.display()),

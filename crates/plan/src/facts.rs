@@ -28,6 +28,9 @@ pub struct HostFacts {
     /// Whether setgroups(2) is denied in the caller's user namespace, and so in all below it.
     #[serde(default)]
     pub groups_denied: bool,
+    /// Whether /proc/kcore is there.
+    #[serde(default)]
+    pub kcore: bool,
     /// The cgroups.
     pub cgroups: CgroupFacts,
 }

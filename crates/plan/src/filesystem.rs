@@ -27,8 +27,7 @@ fn make_root(draft: &Draft<'_>, source: RootSource) -> Step {
     let wanted = draft.spec.linux.rootfs_propagation.map(|change| change.propagation);
     let propagation = wanted.filter(|wanted| *wanted == Propagation::Slave).unwrap_or(Propagation::Private);
     let change = MountChange {
-        // Without a device cgroup, a node that somebody makes in the root must not open a device of the host.
-        set: MountAttr::NODEV,
+        set: closed(draft),
         propagation: vec![PropagationStep { propagation, recursive: true }],
         ..MountChange::default()
     };
@@ -48,11 +47,12 @@ fn root_source(draft: &mut Draft<'_>) -> RootSource {
 /// What a root without layers has in it.
 fn parts(draft: &mut Draft<'_>) {
     let Some(overlay) = &draft.spec.root.overlay else { return };
-    let change = MountChange { set: MountAttr::NODEV, ..MountChange::default() };
+    let change = MountChange { set: closed(draft), ..MountChange::default() };
     let mount = |path: &PathBuf| Step::MountOverlay { path: path.clone(), change: change.clone() };
     let link = |(path, target): &(PathBuf, PathBuf)| Step::MakeSymlink {
         path: path.clone(),
         target: target.clone(),
+        replace: false,
     };
     draft.root.extend(overlay.parts.iter().map(mount));
     draft.root.extend(overlay.links.iter().map(link));
@@ -164,15 +164,23 @@ pub(crate) fn change(draft: &Draft<'_>, mount: &Mount) -> MountChange {
     }
 }
 
-/// Without a device cgroup, a node that somebody makes (CAP_MKNOD is among Docker's default capabilities) must not open a
-/// device of the host: nodes do nothing in a mount that does not say `dev`. The devices that every container has are
-/// mounts of their own. In a user namespace nobody can make a node, and those that are there have the host's permissions.
+/// What the root is closed to.
+fn closed(draft: &Draft<'_>) -> MountAttr {
+    if draft.nodes_guarded { MountAttr::empty() } else { MountAttr::NODEV }
+}
+
+/// Where nothing else keeps them from it, a node that somebody makes (CAP_MKNOD is among Docker's default capabilities)
+/// must not open a device of the host: nodes do nothing in a mount that does not say `dev`. The devices that the
+/// container has are mounts of their own then.
 fn closed_to_devices(draft: &Draft<'_>, mount: &Mount, recursive: bool) -> MountAttr {
     let tree = matches!(mount.source, MountSource::Bind { recursive: true, .. });
     let terminals = matches!(&mount.source, MountSource::Filesystem { fstype, .. } if fstype == "devpts");
     let wanted = (mount.attributes.clear | mount.recursive.clear).contains(MountAttr::NODEV);
-    let guarded = draft.spec.linux.namespaces.contains_key(&Kind::User);
-    if tree != recursive || terminals || wanted || guarded { MountAttr::empty() } else { MountAttr::NODEV }
+    if tree != recursive || terminals || wanted || draft.nodes_guarded {
+        MountAttr::empty()
+    } else {
+        MountAttr::NODEV
+    }
 }
 
 fn propagation_step(change: PropagationChange) -> PropagationStep {

@@ -17,7 +17,7 @@ mod phases;
 mod privileges;
 mod step;
 
-pub use decide::{Options, plan};
+pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, JoinTarget, plan_exec};
 pub use facts::{CgroupFacts, HostFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};

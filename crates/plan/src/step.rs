@@ -6,6 +6,7 @@ use holm_cgroups::CgroupPath;
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
+use holm_spec::Device;
 use serde::{Serialize, Serializer};
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
@@ -226,21 +227,28 @@ pub enum Step {
         /// Links on the way.
         symlinks: Symlinks,
     },
-    /// A device of the host, by name, in the container's /dev.
-    BindDevice {
-        /// Its name.
-        name: String,
-        /// Its number, which is verified.
-        major: u32,
-        /// The second half.
-        minor: u32,
+    /// A node is made; where the kernel does not allow that, the host's of the same number is bound.
+    MakeDevice {
+        /// Which.
+        device: Device,
+        /// It becomes a mount of its own, in which it works, as nodes do not in what is around it.
+        own_mount: bool,
+        /// One that every container has: something else in its place is covered, and not refused.
+        default: bool,
     },
-    /// A symbolic link, unless something is there.
+    /// The host's node, verified by its number.
+    BindDevice {
+        /// Which.
+        device: Device,
+    },
+    /// A symbolic link.
     MakeSymlink {
         /// Where, in the root.
         path: PathBuf,
         /// To what.
         target: PathBuf,
+        /// Whether it takes the place of a file that is there; else that stays.
+        replace: bool,
     },
     /// A directory, unless it is there.
     MakeDirectory {

@@ -87,6 +87,25 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The result of what the runtime does.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Gives a failure of a lower layer the words for what was tried.
+pub trait Because<T> {
+    /// Says what was tried; the closure runs only when it failed.
+    ///
+    /// # Errors
+    ///
+    /// The failure, as the cause of what was tried.
+    fn because<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T>;
+}
+
+impl<T, E: fmt::Display> Because<T> for std::result::Result<T, E> {
+    fn because<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|cause| Error::new(what()).with_cause(cause))
+    }
+}
+
 /// Why a step failed. It travels between processes as it is, and becomes text only where a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StepError {

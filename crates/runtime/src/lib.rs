@@ -21,10 +21,11 @@ mod observer;
 mod own_program;
 mod probe;
 mod report;
+mod run_directory;
 mod sealed;
 mod steps;
 
-pub use error::{Error, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
+pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use lifecycle::{
     Container, CreateRequest, ExecRequest, create, delete, delete_made_of, exec, kill, list, member, plan,
     run, start, state,
@@ -32,3 +33,4 @@ pub use lifecycle::{
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;
 pub use probe::probe;
+pub use run_directory::run_directory;

@@ -30,6 +30,9 @@ pub trait Observer {
 
     /// A step was done.
     fn step(&mut self, report: &StepReport<'_>);
+
+    /// Something that the user should know, though nothing failed.
+    fn note(&mut self, text: &str);
 }
 
 /// Nobody.
@@ -42,4 +45,6 @@ impl Observer for Silent {
     }
 
     fn step(&mut self, _report: &StepReport<'_>) {}
+
+    fn note(&mut self, _text: &str) {}
 }

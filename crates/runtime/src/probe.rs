@@ -34,6 +34,7 @@ pub fn probe() -> Result<HostFacts, Error> {
         joined_own: Kinds::default(),
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
         groups_denied: setgroups_denied(getpid()),
+        kcore: rustix::fs::access("/proc/kcore", rustix::fs::Access::EXISTS).is_ok(),
         cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
     })
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod device;
 mod error;
 mod linux;
 mod load;
@@ -16,9 +17,10 @@ mod sysctl;
 mod unsupported;
 
 pub use annotations::OverlayRoot;
+pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use linux::{Linux, NamespaceChoice};
-pub use load::{RootFilesystem, Spec};
+pub use load::{RootFilesystem, Spec, read_config};
 pub use mount::{IdmapChoice, Mount, MountSource};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
 pub use process::{Capabilities, Process, ResourceLimit, User};

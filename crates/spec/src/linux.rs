@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Error, PropagationChange};
+use crate::{Device, Error, PropagationChange};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Linux {
     pub cgroups_path: Option<String>,
     /// Kernel parameters, by name with dots or slashes.
     pub sysctl: BTreeMap<String, String>,
+    /// The nodes beyond the default ones.
+    pub devices: Vec<Device>,
     /// Paths that read as empty.
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
@@ -55,6 +57,13 @@ impl Linux {
                 .flatten()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            devices: linux
+                .devices()
+                .iter()
+                .flatten()
+                .enumerate()
+                .map(|(index, device)| Device::check(device, index))
+                .collect::<Result<_, _>>()?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,

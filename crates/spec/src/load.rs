@@ -14,6 +14,23 @@ const USUAL_CONFIG: usize = 16 << 10;
 /// A configuration larger than this is not read: nobody writes one, and it would be held in memory whole.
 const LARGEST_CONFIG: u64 = 16 << 20;
 
+/// The configuration of a bundle.
+const CONFIG: &str = "config.json";
+
+/// Reads the `config.json` of a bundle, as it is.
+///
+/// # Errors
+///
+/// When it cannot be read, or is not a configuration.
+pub fn read_config(bundle: &Path) -> Result<oci::Spec, Error> {
+    let path = bundle.join(CONFIG);
+    let read_error = |cause| Error::Read { path: path.clone(), cause };
+    let mut text = Vec::with_capacity(USUAL_CONFIG);
+    let file = File::open(&path).map_err(read_error)?;
+    file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
+    serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path, cause })
+}
+
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Spec {
@@ -57,15 +74,7 @@ impl Spec {
     ///
     /// When it cannot be read, is not a configuration, or has in it what the specification does not allow.
     pub fn load(bundle: &Path) -> Result<Self, Error> {
-        let path = bundle.join("config.json");
-        let read_error = |cause| Error::Read { path: path.clone(), cause };
-        let bundle = std::path::absolute(bundle).map_err(read_error)?;
-        let mut text = Vec::with_capacity(USUAL_CONFIG);
-        let file = File::open(&path).map_err(read_error)?;
-        file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
-        let config: oci::Spec =
-            serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path: path.clone(), cause })?;
-        Self::check(&config, &bundle)
+        Self::check(&read_config(bundle)?, bundle)
     }
 
     /// Checks a configuration that is in memory; `bundle` is what relative paths are relative to.
@@ -74,6 +83,8 @@ impl Spec {
     ///
     /// When it has in it what the specification does not allow.
     pub fn check(config: &oci::Spec, bundle: &Path) -> Result<Self, Error> {
+        let bundle =
+            &std::path::absolute(bundle).map_err(|cause| Error::Read { path: bundle.join(CONFIG), cause })?;
         check_version(config.version())?;
         no_nul_in_paths(config)?;
         unsupported::refuse(config)?;

@@ -123,5 +123,6 @@ pub struct State {
     #[serde(default, skip_serializing_if = "HashMap::is_empty")]
     pub annotations: HashMap<String, String>,
     /// The uid of who created it.
+    #[serde(skip)]
     pub owner: u32,
 }

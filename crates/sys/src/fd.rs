@@ -4,6 +4,25 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::{Error, Result};
 
+/// The first descriptor behind the standard streams.
+const FIRST: u32 = 3;
+
+/// Checks that the first `number` descriptors behind the standard streams are open, and lets them stay so over an exec.
+/// Who wants to hand them on asks before it opens anything itself.
+///
+/// # Errors
+///
+/// `EBADF` when one of them is not open.
+pub fn check_inherited(number: u32) -> Result<()> {
+    for fd in FIRST..FIRST.saturating_add(number) {
+        let raw = i32::try_from(fd).unwrap_or(-1);
+        // SAFETY: F_SETFD changes a flag of the descriptor, by number; a number that is not open is an error.
+        let result = unsafe { libc::fcntl(raw, libc::F_SETFD, 0) };
+        check(result.into(), || format!("fcntl({fd}, F_SETFD, 0)"))?;
+    }
+    Ok(())
+}
+
 /// Closes every descriptor but the standard streams and `keep`, as close_range(2) (Linux 5.9).
 ///
 /// For a process that was just cloned and will never return to the code that it was copied in: the descriptors of
@@ -13,11 +32,14 @@ use crate::{Error, Result};
 /// # Errors
 ///
 /// `ENOSYS` before Linux 5.9.
-pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
+///
+/// The first `inherited` descriptors behind the standard streams, from 3 on, stay open as well.
+pub fn close_all_but(inherited: u32, keep: &[BorrowedFd<'_>]) -> Result<()> {
     let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
     kept.sort_unstable();
-    let mut next = 3;
-    for fd in kept.into_iter().filter(|fd| *fd > 2).chain([u32::MAX]) {
+    let mut next = FIRST.saturating_add(inherited);
+    let first = next;
+    for fd in kept.into_iter().filter(|fd| *fd >= first).chain([u32::MAX]) {
         if next < fd {
             let last = if fd == u32::MAX { fd } else { fd - 1 };
             // SAFETY: closing has no memory effects. The owners of what is closed live in stack frames that this

@@ -117,7 +117,7 @@ pub(super) fn make_up(attempt: u32) -> Result<ContainerName> {
         0 | 1 => format!("{adjective}_{noun}"),
         _ => format!("{adjective}_{noun}_{}", random >> 40),
     };
-    text.parse().map_err(|invalid| crate::refused_option("--name", &invalid))
+    text.parse().map_err(|invalid| holm_options::refused("--name", &invalid))
 }
 
 #[cfg(test)]

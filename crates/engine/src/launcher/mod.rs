@@ -109,12 +109,10 @@ impl<'a> Launcher<'a> {
             }
             Self::Own(root) => {
                 let request = CreateRequest {
-                    id: launch.id,
-                    bundle: launch.bundle,
                     config: Some(launch.config),
                     console_socket: launch.console_socket,
-                    pid_file: None,
                     die_with_parent: true,
+                    ..CreateRequest::new(launch.id, launch.bundle)
                 };
                 holm_runtime::run(root, &request, observer)
             }
@@ -131,11 +129,9 @@ impl<'a> Launcher<'a> {
             Self::Other(other) => other.exec(further),
             Self::Own(root) => {
                 let request = ExecRequest {
-                    id: further.id,
-                    process: further.process,
                     console_socket: further.console_socket,
-                    pid_file: None,
                     die_with_parent: true,
+                    ..ExecRequest::new(further.id, further.process)
                 };
                 holm_runtime::exec(root, &request, observer)
             }

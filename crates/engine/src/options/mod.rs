@@ -6,14 +6,12 @@
 mod capability;
 mod environment;
 mod idmap;
-mod invalid;
 mod mount;
 mod mount_flag;
 mod name;
 mod namespace;
 mod run;
 mod security;
-mod signal;
 mod size;
 mod sysctl;
 mod target;
@@ -24,8 +22,8 @@ mod volume;
 
 pub use capability::CapabilityChoice;
 pub use environment::{Variable, parse_env_file, read_env_file};
+pub use holm_options::{Invalid, SignalNumber};
 pub use idmap::MapLine;
-pub use invalid::Invalid;
 pub use mount::{MountKind, RequestedMount};
 pub use mount_flag::parse_mount;
 pub use name::{ContainerName, HostName};
@@ -35,7 +33,6 @@ pub use run::{
     Streams,
 };
 pub use security::{SecurityOption, Unmask};
-pub use signal::SignalNumber;
 pub use size::Size;
 pub use sysctl::Sysctl;
 pub use target::{RootSource, Target, registry_hint};

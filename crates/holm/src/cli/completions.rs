@@ -4,7 +4,7 @@ use clap::Args;
 use clap_complete::Shell;
 use holm_engine::Result;
 
-use crate::output::answer;
+use holm_oci::output::answer;
 
 /// Print completions for a shell
 ///

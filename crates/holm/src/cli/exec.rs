@@ -6,7 +6,7 @@ use holm_engine::{Engine, Result};
 
 use super::process::ProcessArgs;
 use super::streams::StreamArgs;
-use crate::output::Narrator;
+use holm_oci::output::Narrator;
 
 /// Run a further command in a container
 ///

@@ -2,8 +2,6 @@
 
 mod completions;
 mod exec;
-mod lazy;
-mod oci;
 mod process;
 mod ps;
 mod run;
@@ -11,10 +9,10 @@ mod stop;
 mod streams;
 
 use clap::{ArgAction, Parser, Subcommand};
-use holm_engine::{Listener, Result};
-
-use self::lazy::Lazy;
-use crate::output::{Narrator, Verbosity};
+use holm_engine::Result;
+use holm_oci::Lazy;
+use holm_oci::output::{Narrator, Verbosity};
+use holm_runtime::Observer;
 
 /// Containers out of Linux namespaces
 ///
@@ -47,7 +45,7 @@ enum Command {
     /// End containers
     Stop(Lazy<stop::Stop>),
     /// Act as an OCI runtime
-    Oci(Lazy<oci::Oci>),
+    Oci(Box<Lazy<holm_oci::Oci>>),
     /// Print completions for a shell
     Completions(Lazy<completions::Completions>),
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use holm_engine::{Engine, Error, Listed, Result};
 
-use crate::output::{answer, printable};
+use holm_oci::output::{answer, printable};
 
 /// How wide a command may be in the table.
 const COMMAND_WIDTH: usize = 40;

@@ -15,7 +15,7 @@ use holm_engine::{Engine, Error, Result};
 
 use super::process::ProcessArgs;
 use super::streams::StreamArgs;
-use crate::output::{Narrator, answer};
+use holm_oci::output::{Narrator, answer};
 
 /// Run a command in a new container
 ///
@@ -257,7 +257,7 @@ impl Run {
 
     fn into_options(self) -> Result<RunOptions> {
         let target = Target::from_words(self.rootfs, self.words)
-            .map_err(|invalid| holm_engine::refused_option("the command line", &invalid))?;
+            .map_err(|invalid| holm_options::refused("the command line", &invalid))?;
         Ok(RunOptions {
             name: self.name,
             target,

@@ -6,7 +6,7 @@ use clap::Args;
 use holm_engine::options::{ContainerName, SignalNumber};
 use holm_engine::{Engine, Result};
 
-use crate::output::print_error;
+use holm_oci::output::print_error;
 
 /// End containers
 ///

@@ -98,6 +98,7 @@ struct LinuxWords {
     masked: Vec<&'static str>,
     readonly: Vec<&'static str>,
     propagation: Option<&'static str>,
+    devices: bool,
 }
 
 fn linux_words() -> impl Strategy<Value = LinuxWords> {
@@ -105,10 +106,10 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
         select(vec!["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"]);
     let path = select(vec!["/holm/name", "below/own", "", "/holm/../out", "system.slice:cri:1"]);
     let paths = || subsequence(vec!["/proc/kcore", "/proc/keys", "/sys/firmware", "/proc/sys"], 0..=4);
-    ((maps(), maps()), any::<[bool; 3]>(), of(path), paths(), paths(), of(propagation)).prop_map(
+    ((maps(), maps()), any::<[bool; 4]>(), of(path), paths(), paths(), of(propagation)).prop_map(
         |(
             (uid_map, gid_map),
-            [maps_of_joined, offsets, sysctls],
+            [maps_of_joined, offsets, sysctls, devices],
             cgroups_path,
             masked,
             readonly,
@@ -124,6 +125,7 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
                 masked,
                 readonly,
                 propagation,
+                devices,
             }
         },
     )
@@ -146,6 +148,10 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
     }
     if let Some(path) = words.cgroups_path {
         linux["cgroupsPath"] = path.into();
+    }
+    if words.devices {
+        linux["devices"] = json!([{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
+                                  {"path": "/run/pipe", "type": "p"}]);
     }
     if let Some(word) = words.propagation {
         linux["rootfsPropagation"] = word.into();
@@ -235,7 +241,11 @@ pub(crate) fn any_config() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
-    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options { die_with_parent, keep_keyring })
+    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options {
+        die_with_parent,
+        keep_keyring,
+        ..Options::default()
+    })
 }
 
 /// Words that nobody should write into a configuration, and some that look like what belongs there.
@@ -269,6 +279,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 35, "{steps:?}");
+        assert_eq!(steps.len(), 36, "{steps:?}");
     }
 }

@@ -59,7 +59,7 @@ fn namespaces(user: bool, joined: &[Kind]) -> Value {
 }
 
 fn made(config: &Value, facts: &HostFacts) -> Plan {
-    plan("islet", &spec(config), facts, &Options { die_with_parent: true, keep_keyring: false }).unwrap()
+    plan("islet", &spec(config), facts, &Options { die_with_parent: true, ..Options::default() }).unwrap()
 }
 
 #[test]

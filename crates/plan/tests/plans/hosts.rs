@@ -53,6 +53,7 @@ pub(crate) fn root() -> HostFacts {
         joined_own: Kinds::default(),
         groups_denied: false,
         id_map_programs: false,
+        kcore: true,
         cgroups: CgroupFacts { layout: unified(), writable: true },
     }
 }
@@ -106,6 +107,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 kinds,
                 joined_own: Kinds::default(),
                 id_map_programs,
+                kcore: superuser,
                 groups_denied: false,
                 cgroups: CgroupFacts { layout, writable },
             }

@@ -31,6 +31,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::MountOverlay { .. }
         | Step::MountFilesystem { .. }
         | Step::AttachMount { .. }
+        | Step::MakeDevice { .. }
         | Step::BindDevice { .. }
         | Step::MakeSymlink { .. }
         | Step::MakeDirectory { .. }

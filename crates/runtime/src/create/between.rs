@@ -39,7 +39,8 @@ fn clone_sibling(
     // Processes of the namespaces that are joined must not look into this one, which has the host's memory; and the child
     // is born among them, so it must not have the parent's descriptors even for a moment.
     let keep: Vec<_> = orders.descriptors().into_iter().chain([channel.as_fd()]).chain(cgroup).collect();
-    let closed = holm_credentials::set_dumpable(false).and_then(|()| holm_sys::close_all_but(&keep));
+    let closed =
+        holm_credentials::set_dumpable(false).and_then(|()| holm_sys::close_all_but(orders.inherited, &keep));
     closed
         .map_err(|error| Failure::Other { what: "close what is not its own".into(), error: error.into() })?;
     for (index, join) in step.between.iter().enumerate() {

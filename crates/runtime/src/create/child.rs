@@ -34,7 +34,8 @@ pub(crate) fn run(orders: ChildOrders<'_>, channel: Channel) -> ! {
 fn close_others(orders: &ChildOrders<'_>, channel: &Channel) -> Result<(), Failure> {
     let mut keep = orders.descriptors();
     keep.push(channel.as_fd());
-    holm_sys::close_all_but(&keep).map_err(|error| other("close the parent's descriptors", error))
+    holm_sys::close_all_but(orders.inherited, &keep)
+        .map_err(|error| other("close the parent's descriptors", error))
 }
 
 /// A container that is made.

@@ -28,6 +28,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) target: Option<OwnedFd>,
     /// Where the terminal's master is sent.
     pub(crate) console_socket: Option<OwnedFd>,
+    /// How many descriptors behind the standard streams are the command's.
+    pub(crate) inherited: u32,
     /// How the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<Start>,
 }

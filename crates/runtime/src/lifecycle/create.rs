@@ -1,21 +1,22 @@
 //! create.
 
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use holm_cgroups::Cgroup;
-use holm_plan::{HostFacts, Options, Phase, Plan, Step};
+use holm_plan::{CgroupDriver, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Pid;
 
 use crate::create::handshake::Working;
 use crate::create::parent::{self, Birth, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
-use crate::error::Error;
+use crate::error::{Because, Error};
 use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
@@ -43,6 +44,47 @@ pub struct CreateRequest<'a> {
     pub pid_file: Option<&'a Path>,
     /// Whether the container ends with the calling process.
     pub die_with_parent: bool,
+    /// The session keyring of the caller is the container's too.
+    pub keep_keyring: bool,
+    /// A listening UNIX stream socket that takes a pidfd of the container's process.
+    pub pidfd_socket: Option<&'a Path>,
+    /// How many descriptors behind the standard streams, from 3 on, the command inherits.
+    pub preserved: u32,
+    /// Who makes the cgroup.
+    pub cgroups: CgroupDriver,
+}
+
+impl<'a> CreateRequest<'a> {
+    /// For container `id` of `bundle`, with nothing asked for beyond it.
+    pub fn new(id: &'a str, bundle: &'a Path) -> Self {
+        Self {
+            id,
+            bundle,
+            config: None,
+            console_socket: None,
+            pid_file: None,
+            die_with_parent: false,
+            keep_keyring: false,
+            pidfd_socket: None,
+            preserved: 0,
+            cgroups: CgroupDriver::default(),
+        }
+    }
+
+    fn spec(&self) -> Result<Spec, Error> {
+        match self.config {
+            Some(config) => Ok(Spec::check(config, self.bundle)?),
+            None => Ok(Spec::load(self.bundle)?),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            die_with_parent: self.die_with_parent,
+            keep_keyring: self.keep_keyring,
+            cgroups: self.cgroups,
+        }
+    }
 }
 
 /// A process that was made: a child of the caller.
@@ -59,11 +101,10 @@ pub struct Container {
 /// # Errors
 ///
 /// As [`create`] has before it makes anything.
-pub fn plan(id: &str, bundle: &Path, die_with_parent: bool) -> Result<Plan, Error> {
-    holm_state::check_id(id)?;
-    let spec = Spec::load(bundle)?;
-    let options = Options { die_with_parent, keep_keyring: false };
-    Ok(holm_plan::plan(id, &spec, &probe_for(&spec)?, &options)?)
+pub fn plan(request: &CreateRequest<'_>) -> Result<Plan, Error> {
+    holm_state::check_id(request.id)?;
+    let spec = request.spec()?;
+    Ok(holm_plan::plan(request.id, &spec, &probe_for(&spec)?, &request.options())?)
 }
 
 /// Makes a container. Its process waits for [`crate::start`].
@@ -122,13 +163,9 @@ fn make(
     mode: Mode,
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
-    let spec = match request.config {
-        Some(config) => Spec::check(config, request.bundle)?,
-        None => Spec::load(request.bundle)?,
-    };
+    let spec = request.spec()?;
     let facts = probe_for(&spec)?;
-    let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
-    let plan = holm_plan::plan(request.id, &spec, &facts, &options)?;
+    let plan = holm_plan::plan(request.id, &spec, &facts, &request.options())?;
     if mode == Mode::Create {
         check_descriptors(&plan)?;
     }
@@ -193,6 +230,7 @@ impl Work<'_> {
             entrance: entrance(bench, &self.plan.isolate)?,
             target: None,
             console_socket: self.request.console_socket.map(connect_console).transpose()?,
+            inherited: self.request.preserved,
             start: Some(self.start()?),
         };
         let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
@@ -251,18 +289,20 @@ impl Work<'_> {
     fn write_created(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
         record.status = Status::Created;
         self.entry.write(record)?;
-        self.write_pid_file(made)
+        self.hand_out(made)
     }
 
     fn write_running(&self, made: &Made, record: &mut Record) -> Result<(), Error> {
-        self.write_pid_file(made)?;
+        self.hand_out(made)?;
         executed(made.working.hear_refusal())?;
         record.status = Status::Running;
         Ok(self.entry.write(record)?)
     }
 
-    fn write_pid_file(&self, made: &Made) -> Result<(), Error> {
-        self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))
+    /// Its pid and its pidfd, to who asked for them.
+    fn hand_out(&self, made: &Made) -> Result<(), Error> {
+        self.request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid))?;
+        self.request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd))
     }
 
     /// Written down before it is made: who is killed right after making it has had no time to.
@@ -332,6 +372,23 @@ pub(crate) fn connect_console(path: &Path) -> Result<OwnedFd, Error> {
             .with_hint("somebody must listen on it before the container is created")
     })?;
     Ok(stream.into())
+}
+
+/// Over a connection to the socket; the bytes beside the descriptor say what it is.
+pub(crate) fn send_pidfd(path: &Path, pidfd: &OwnedFd) -> Result<(), Error> {
+    let failed = || format!("cannot send the pidfd to the socket {}", path.display());
+    let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| {
+        Error::new(failed())
+            .with_cause(error)
+            .with_hint("somebody must listen on it before the container is created")
+    })?;
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [pidfd.as_fd()];
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let bytes = [std::io::IoSlice::new(b"pidfd")];
+    sendmsg(&stream, &bytes, &mut control, SendFlags::NOSIGNAL).because(failed)?;
+    Ok(())
 }
 
 /// Beside it, then renamed: who waits for the file finds it whole.

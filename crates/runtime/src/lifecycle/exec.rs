@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use holm_cgroups::{Cgroup, Entrance};
+use holm_cgroups::{Cgroup, Entrance, SubGroup};
 use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
 use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
@@ -14,7 +14,7 @@ use rustix::process::Pid;
 use crate::create::ChildOrders;
 use crate::create::parent::{self, Birth, system};
 use crate::error::Error;
-use crate::lifecycle::create::{Container, connect_console, write_pid_file};
+use crate::lifecycle::create::{Container, connect_console, send_pidfd, write_pid_file};
 use crate::lifecycle::kill::pidfd;
 use crate::lifecycle::state::settled;
 use crate::observer::Observer;
@@ -35,6 +35,28 @@ pub struct ExecRequest<'a> {
     pub pid_file: Option<&'a Path>,
     /// Whether the process ends with the calling one.
     pub die_with_parent: bool,
+    /// As for a creation.
+    pub pidfd_socket: Option<&'a Path>,
+    /// As for a creation.
+    pub preserved: u32,
+    /// Groups below the container's that the process is in; they must be there.
+    pub cgroups: &'a [SubGroup],
+}
+
+impl<'a> ExecRequest<'a> {
+    /// For `process` in container `id`, with nothing asked for beyond it.
+    pub fn new(id: &'a str, process: &'a oci_spec::runtime::Process) -> Self {
+        Self {
+            id,
+            process,
+            console_socket: None,
+            pid_file: None,
+            die_with_parent: false,
+            pidfd_socket: None,
+            preserved: 0,
+            cgroups: &[],
+        }
+    }
 }
 
 /// Runs a process in a running container: in all its namespaces and its cgroup.
@@ -47,17 +69,19 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let (record, container) = running(root, request.id)?;
     let facts = probe()?;
     let target = pidfd(container)?;
-    let cgroup = cgroup(&record)?;
+    let cgroup = cgroup(&record, request.cgroups)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
     if !container.is_alive() {
         // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
         return Err(does_not_run(request.id, Status::Stopped));
     }
-    let options = Options { die_with_parent: request.die_with_parent, keep_keyring: false };
+    let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
     let plan = plan_exec(&process, &join, &facts, &options)?;
     let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
     let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
-    written.inspect_err(|_| parent::end(&made.pidfd))?;
+    let sent =
+        written.and_then(|()| request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd)));
+    sent.inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(made)
 }
 
@@ -65,7 +89,8 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
     let record = settled(root, id)?;
     match (record.status(), record.member()) {
-        (Status::Running, Some(process)) => Ok((record, process)),
+        // The namespaces of a container that waits for its start are made, and those that it will run in.
+        (Status::Created | Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => Err(does_not_run(id, status)),
     }
 }
@@ -93,9 +118,15 @@ impl Membership {
     }
 }
 
-fn cgroup(record: &Record) -> Result<Membership, Error> {
+fn cgroup(record: &Record, below: &[SubGroup]) -> Result<Membership, Error> {
     let failed = |error| system("find the container's cgroup", error);
-    let cgroup = record.cgroup.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
+    if record.cgroup.is_none() && !below.is_empty() {
+        return Err(Error::new("cannot find the cgroup for the process")
+            .with_cause("the container has no cgroup of its own")
+            .with_hint("do without --cgroup"));
+    }
+    let own = record.cgroup.clone().map(|record| record.below(below)).transpose().map_err(failed)?;
+    let cgroup = own.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
     let entrance = cgroup.as_ref().map(Cgroup::entrance).transpose().map_err(failed)?;
     Ok(Membership { cgroup, entrance })
 }
@@ -133,6 +164,7 @@ fn make(
         entrance: membership.entrance.filter(|entrance| !entrance.is_empty()),
         target: Some(child_target),
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
+        inherited: joining.request.preserved,
         start: None,
     };
     let made = parent::make(

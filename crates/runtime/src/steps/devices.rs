@@ -1,22 +1,64 @@
-//! Devices of the host in the container's /dev.
+//! The nodes of the container's devices.
 
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, MountAttr, set_attributes};
-use holm_sys::Context;
-use rustix::fs::{self, CWD, FileType, Mode, OFlags};
+use holm_mounts::{Detached, Found, MountAttr, Node, Root, set_attributes};
+use holm_spec::{Device, DeviceKind};
+use holm_sys::{Context, Errno};
+use rustix::fs::{self, CWD, Dev, FileType, Mode, OFlags};
 
 use crate::error::StepError;
 use crate::steps::{ChildBench, StepResult};
 
+/// Makes a node. Where the kernel does not allow it (no CAP_MKNOD, or a device rule), the host's is bound instead.
+pub(crate) fn make(bench: &ChildBench, device: &Device, own_mount: bool, default: bool) -> StepResult {
+    let node = Node {
+        kind: file_type(device.kind),
+        number: number(device),
+        mode: Mode::from_raw_mode(device.mode),
+        owner: (device.uid, device.gid),
+    };
+    match place(bench, device)?.make_node(&device.path, &node) {
+        Ok(Found::Node(node)) if own_mount => open_alone(&node),
+        Ok(Found::Node(_)) => Ok(()),
+        Ok(Found::Other(there)) if default => cover(&host_device(device)?, &there),
+        Ok(Found::Other(_)) => Err(occupied(device)),
+        Err(error) if matches!(error.errno(), Errno::PERM | Errno::ACCESS) => bind(bench, device),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Binds the host's device, verified by its number: what is called null need not be it.
-pub(crate) fn bind(bench: &ChildBench, name: &str, number: (u32, u32)) -> StepResult {
-    let mount = host_device(name, number)?;
-    let target =
-        bench.root()?.strict().make_file(&Path::new("/dev").join(name), Mode::from_raw_mode(0o666))?;
+pub(crate) fn bind(bench: &ChildBench, device: &Device) -> StepResult {
+    let mount = host_device(device)?;
+    let target = place(bench, device)?.make_file(&device.path, Mode::from_raw_mode(0o666))?;
+    cover(&mount, &target)
+}
+
+/// In a /dev of the root no link is followed.
+fn place(bench: &ChildBench, device: &Device) -> Result<Root, StepError> {
+    let root = bench.root()?;
+    Ok(if device.path.starts_with("/dev") { root.strict() } else { root.clone() })
+}
+
+fn cover(mount: &Detached, target: &OwnedFd) -> StepResult {
     mount.attach(target.as_fd())?;
-    close_inode(&mount)
+    close_inode(mount)
+}
+
+/// The node is mounted over itself, as what it is: around it nodes do nothing.
+fn open_alone(node: &OwnedFd) -> StepResult {
+    let mount = Detached::copy_of(node.as_fd(), false)?;
+    mount.attach(node.as_fd())?;
+    let closed = MountAttr::NOSUID | MountAttr::NOEXEC;
+    Ok(set_attributes(mount.as_fd(), closed, MountAttr::NODEV, false)?)
+}
+
+fn occupied(device: &Device) -> StepError {
+    let path = device.path.display();
+    StepError::new(format!("mknodat({path}): something else is there"))
+        .hinting(format!("remove {path} from the root, or give the device another path"))
 }
 
 /// What is read from and written to a device is not kept from it by a read-only mount; what is changed on its node is.
@@ -26,15 +68,52 @@ pub(crate) fn close_inode(mount: &Detached) -> StepResult {
     Ok(set_attributes(mount.as_fd(), closed, MountAttr::empty(), false)?)
 }
 
-/// A mount of the host's device node alone.
-pub(crate) fn host_device(name: &str, (major, minor): (u32, u32)) -> Result<Detached, StepError> {
-    let path = Path::new("/dev").join(name);
-    let node = fs::openat(CWD, &path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        .call(|| format!("open({path:?}, O_PATH|O_NOFOLLOW)"))?;
-    let stat = fs::fstat(&node).call(|| format!("fstat({path:?})"))?;
-    if !FileType::from_raw_mode(stat.st_mode).is_char_device() || stat.st_rdev != fs::makedev(major, minor) {
-        let hint = format!("on this host {} is not the character device {major}:{minor}", path.display());
-        return Err(StepError::new(format!("fstat({path:?}): another device, or none")).hinting(hint));
-    }
+/// A mount of the host's null device.
+pub(crate) fn host_null() -> Result<Detached, StepError> {
+    host_device(&Device::character("/dev/null", 1, 3))
+}
+
+/// A mount of the host's device node alone: the one of the same path, or the one that udev has by its number.
+fn host_device(device: &Device) -> Result<Detached, StepError> {
+    let by_number = match device.kind {
+        DeviceKind::Block => "/dev/block",
+        DeviceKind::Character | DeviceKind::Fifo => "/dev/char",
+    };
+    let by_number = PathBuf::from(format!("{by_number}/{}:{}", device.major, device.minor));
+    let same_path = host_node(&device.path, OFlags::NOFOLLOW, device);
+    let node = match same_path {
+        Ok(Some(node)) => node,
+        other => match host_node(&by_number, OFlags::empty(), device) {
+            Ok(Some(node)) => node,
+            _ => return Err(other.err().unwrap_or_else(|| another(device))),
+        },
+    };
     Ok(Detached::copy_of(node.as_fd(), false)?)
+}
+
+/// The host's node at `path`; `None` when something else is there.
+fn host_node(path: &Path, flags: OFlags, device: &Device) -> Result<Option<OwnedFd>, StepError> {
+    let node = fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty())
+        .call(|| format!("open({path:?}, O_PATH)"))?;
+    let stat = fs::fstat(&node).call(|| format!("fstat({})", node.as_raw_fd()))?;
+    let same = FileType::from_raw_mode(stat.st_mode) == file_type(device.kind);
+    Ok((same && stat.st_rdev == number(device)).then_some(node))
+}
+
+fn another(device: &Device) -> StepError {
+    let path = device.path.display();
+    StepError::new(format!("fstat({path}): another device, or none"))
+        .hinting(format!("on this host {path} is not {device}"))
+}
+
+fn number(device: &Device) -> Dev {
+    fs::makedev(device.major, device.minor)
+}
+
+fn file_type(kind: DeviceKind) -> FileType {
+    match kind {
+        DeviceKind::Character => FileType::CharacterDevice,
+        DeviceKind::Block => FileType::BlockDevice,
+        DeviceKind::Fifo => FileType::Fifo,
+    }
 }

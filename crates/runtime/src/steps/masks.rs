@@ -21,7 +21,7 @@ impl Covers {
     fn file(&mut self) -> Result<&Detached, StepError> {
         match &mut self.file {
             Some(file) => Ok(file),
-            empty => Ok(empty.insert(devices::host_device("null", (1, 3))?)),
+            empty => Ok(empty.insert(devices::host_null()?)),
         }
     }
 
@@ -60,7 +60,7 @@ fn copy_for(cover: &Detached, path: &Path) -> Result<Detached, StepError> {
             if is_directory(cover.as_fd())? {
                 empty_directory()
             } else {
-                devices::host_device("null", (1, 3))
+                devices::host_null()
             }
         }
         Err(error) => {

@@ -118,8 +118,15 @@ impl ChildBench {
             Step::AttachMount { slot, destination, change, symlinks } => {
                 mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })
             }
-            Step::BindDevice { name, major, minor } => devices::bind(self, name, (*major, *minor)),
-            Step::MakeSymlink { path, target } => Ok(self.root()?.strict().make_symlink(target, path)?),
+            Step::MakeDevice { device, own_mount, default } => {
+                devices::make(self, device, *own_mount, *default)
+            }
+            Step::BindDevice { device } => devices::bind(self, device),
+            Step::MakeSymlink { path, target, replace } => {
+                let root = self.root()?.strict();
+                let make = if *replace { Root::replace_by_symlink } else { Root::make_symlink };
+                Ok(make(&root, target, path)?)
+            }
             Step::MakeDirectory { path } => mounts::make_directory(self, path),
             Step::MaskPath { path } => masks::mask(self, path),
             Step::ReadonlyPath { path } => masks::readonly(self, path),

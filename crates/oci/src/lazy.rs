@@ -5,7 +5,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 /// The options of `T`. What `--help` of the command above says of it is the variant's own.
 #[derive(Debug)]
-pub(super) struct Lazy<T>(pub(super) T);
+pub struct Lazy<T>(pub T);
 
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: Command) -> Command {

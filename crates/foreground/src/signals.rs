@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use holm_sys::{SignalSet, send_signal_by_pidfd, set_signal_mask, signal_fd};
 use rustix::process::Signal;
 
-use crate::{Because, Error, Result};
+use holm_runtime::{Because, Error, Result};
 
 /// Signals that the kernel sends for a fault of this very program: holding them back would end it without a word.
 const FAULTS: [Signal; 7] =
@@ -18,7 +18,7 @@ const HARMLESS: [Signal; 5] = [Signal::CHILD, Signal::PIPE, Signal::URG, Signal:
 
 /// The signals to this process, taken one by one. They are held back from the moment on that this value is made, so
 /// that none is lost while a container is being made, until it goes.
-pub(crate) struct Signals {
+pub struct Signals {
     fd: OwnedFd,
     before: SignalSet,
 }
@@ -29,7 +29,7 @@ impl Signals {
     /// # Errors
     ///
     /// What signalfd(2) says.
-    pub(crate) fn hold() -> Result<Self> {
+    pub fn hold() -> Result<Self> {
         let set = SignalSet::all().without(&FAULTS).without(&OWN);
         let failed = || "cannot take signals";
         let fd = signal_fd(&set).because(failed)?;
@@ -42,10 +42,10 @@ impl Signals {
     /// # Errors
     ///
     /// With the status 128+n when it was.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         while let Some(number) = self.take() {
             if asks_to_end(number) {
-                let status = u8::try_from(128 + number).unwrap_or(crate::error::STATUS_FAILED);
+                let status = u8::try_from(128 + number).unwrap_or(holm_runtime::STATUS_FAILED);
                 return Err(Error::new("the container was not made")
                     .with_cause(format!("signal {number} came first"))
                     .with_status(status));

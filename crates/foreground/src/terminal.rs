@@ -54,7 +54,7 @@ fn restore_on_panic() {
 }
 
 /// The size of the user's terminal, wherever it is.
-pub(crate) fn window_size() -> Option<Winsize> {
+pub fn window_size() -> Option<Winsize> {
     let streams = [stdin(), stdout(), stderr()];
     streams.into_iter().filter(|stream| isatty(stream)).find_map(|stream| tcgetwinsize(stream).ok())
 }

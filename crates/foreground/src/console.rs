@@ -12,14 +12,14 @@ use rustix::net::{
     SocketType, accept_with, bind, listen, recvmsg, socket_with,
 };
 
-use crate::{Because, Error, Result};
+use holm_runtime::{Because, Error, Result};
 
 /// A runtime sends the terminal before it says that the container is made: it is there, or it never comes.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// The socket, bound in a directory that only this user may enter.
 #[derive(Debug)]
-pub(crate) struct ConsoleSocket {
+pub struct ConsoleSocket {
     socket: OwnedFd,
     /// The directory by way of this process: its own path may be longer than the address of a socket (unix(7)).
     path: PathBuf,
@@ -31,7 +31,7 @@ impl ConsoleSocket {
     /// # Errors
     ///
     /// What bind(2) says.
-    pub(crate) fn bind(directory: &OwnedFd) -> Result<Self> {
+    pub fn bind(directory: &OwnedFd) -> Result<Self> {
         let own = std::process::id();
         let path = PathBuf::from(format!("/proc/{}/fd/{}/console-{own}.sock", own, directory.as_raw_fd()));
         let socket = bound(&path).because(|| "cannot make the socket for the container's terminal")?;
@@ -39,7 +39,7 @@ impl ConsoleSocket {
     }
 
     /// Where a runtime connects to it.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -48,7 +48,7 @@ impl ConsoleSocket {
     /// # Errors
     ///
     /// When none came.
-    pub(crate) fn receive(self) -> Result<OwnedFd> {
+    pub fn receive(self) -> Result<OwnedFd> {
         let failed = || "cannot take over the container's terminal from its runtime";
         readable(&self.socket).because(failed)?;
         let connection =

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rustix::process::Signal;
 
-use super::Invalid;
+use crate::Invalid;
 
 /// The first and last real-time signals that a program may use: glibc keeps the first two of the kernel's.
 const REALTIME: std::ops::RangeInclusive<i32> = 34..=64;

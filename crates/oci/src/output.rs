@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use holm_engine::{Error, Listener};
-use holm_runtime::{Observer, StepReport};
+use holm_runtime::{Error, Observer, Result, StepReport};
+
+use crate::log::{Level, Log};
 
 /// Writes to standard error; when nobody reads it any more, there is nobody to tell.
 fn say(text: impl Display) {
@@ -17,7 +18,7 @@ fn say(text: impl Display) {
 /// # Errors
 ///
 /// When it cannot be written, except that nobody reads on.
-pub(crate) fn answer(text: impl Display) -> holm_engine::Result<()> {
+pub fn answer(text: impl Display) -> Result<()> {
     match write!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new("cannot write to standard output").with_cause(error))
@@ -34,7 +35,7 @@ fn coloured(word: &str, colour: &str) -> String {
 }
 
 /// What was tried, what came in between, what to do.
-pub(crate) fn print_error(error: &Error) {
+pub fn print_error(error: &Error) {
     say(format!("{} {}", coloured("error:", "1;31"), indented(error.what())));
     if let Some(cause) = error.cause() {
         say(format!("  {} {}", coloured("cause:", "1"), indented(cause)));
@@ -51,13 +52,13 @@ fn indented(text: &str) -> String {
 }
 
 /// What a container or a command line says must not speak to the terminal.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// How much is told of what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verbosity {
+pub enum Verbosity {
     /// Notes alone.
     Quiet,
     /// Each step, with the time that it took.
@@ -68,7 +69,7 @@ pub(crate) enum Verbosity {
 
 impl Verbosity {
     /// From the number of `-v` and from `HOLM_LOG`, whichever asks for more.
-    pub(crate) fn new(flags: u8, variable: Option<&str>) -> Self {
+    pub fn new(flags: u8, variable: Option<&str>) -> Self {
         let flagged = match flags {
             0 => Self::Quiet,
             1 => Self::Steps,
@@ -83,30 +84,56 @@ impl Verbosity {
     }
 
     /// Whether `HOLM_LOG` may have this value; an empty one is none.
-    pub(crate) fn is_known(variable: &str) -> bool {
+    pub fn is_known(variable: &str) -> bool {
         matches!(variable, "" | "steps" | "debug")
     }
 }
 
 /// Prints notes, and the steps when they are asked for.
 #[derive(Debug)]
-pub(crate) struct Narrator {
+pub struct Narrator {
     verbosity: Verbosity,
     started: Instant,
+    log: Option<Log>,
 }
 
 impl Narrator {
-    pub(crate) fn new(verbosity: Verbosity) -> Self {
-        Self { verbosity, started: Instant::now() }
+    /// One that tells so much.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self { verbosity, started: Instant::now(), log: None }
+    }
+
+    /// Tells each step from now on.
+    pub(crate) fn tell_steps(&mut self) {
+        self.verbosity = self.verbosity.max(Verbosity::Steps);
+    }
+
+    /// Writes to a log from now on, too.
+    pub(crate) fn keep_log(&mut self, log: Log) {
+        self.log = Some(log);
+    }
+
+    /// The log, where there is one.
+    pub(crate) fn log(&mut self) -> Option<&mut Log> {
+        self.log.as_mut()
     }
 }
 
 impl Observer for Narrator {
     fn watches(&self) -> bool {
-        self.verbosity > Verbosity::Quiet
+        self.verbosity > Verbosity::Quiet || self.log.as_ref().is_some_and(|log| log.has(Level::Debug))
     }
 
     fn step(&mut self, report: &StepReport<'_>) {
+        if let Some(log) = &mut self.log {
+            log.write(
+                Level::Debug,
+                &format!("{}: {} ({})", report.who, report.text, milliseconds(report.elapsed)),
+            );
+        }
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
         let at = match self.verbosity {
             Verbosity::Debug => format!("{:>11} ", milliseconds(self.started.elapsed())),
             Verbosity::Quiet | Verbosity::Steps => String::new(),
@@ -118,10 +145,11 @@ impl Observer for Narrator {
             report.text
         ));
     }
-}
 
-impl Listener for Narrator {
     fn note(&mut self, text: &str) {
+        if let Some(log) = &mut self.log {
+            log.write(Level::Warning, text);
+        }
         say(format!("{} {}", coloured("note:", "1;33"), indented(text)));
     }
 }

@@ -1,5 +1,7 @@
 //! Why a value is not one that an option takes.
 
+use holm_runtime::Error;
+
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
@@ -30,4 +32,11 @@ impl Invalid {
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
+}
+
+/// The refusal of an option's value.
+pub fn refused(option: &str, invalid: &Invalid) -> Error {
+    Error::new(format!("{option} cannot be taken as it is"))
+        .with_cause(invalid.cause())
+        .with_some_hint(invalid.hint().map(Into::into))
 }

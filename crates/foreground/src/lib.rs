@@ -16,10 +16,10 @@ mod signals;
 mod status;
 mod terminal;
 
-pub(crate) use console::ConsoleSocket;
-pub(crate) use signals::Signals;
-pub(crate) use status::exit_status;
-pub(crate) use terminal::window_size;
+pub use console::ConsoleSocket;
+pub use signals::Signals;
+pub use status::exit_status;
+pub use terminal::window_size;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,7 +29,7 @@ use holm_sys::{Context, send_signal_by_pidfd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::{Because, Result};
+use holm_runtime::{Because, Result};
 use relay::Relay;
 use signals::{Action, Reaction};
 use terminal::RawMode;
@@ -40,13 +40,13 @@ const AFTER_HANG_UP: Duration = Duration::from_secs(10);
 
 /// What is attended to.
 #[derive(Debug)]
-pub(crate) struct Session<'a> {
+pub struct Session<'a> {
     /// The first process of the container, or of an exec; a child of this one.
-    pub(crate) process: BorrowedFd<'a>,
+    pub process: BorrowedFd<'a>,
     /// The master side of its terminal, when it has one.
-    pub(crate) terminal: Option<OwnedFd>,
+    pub terminal: Option<OwnedFd>,
     /// What is typed goes to that terminal.
-    pub(crate) interactive: bool,
+    pub interactive: bool,
 }
 
 /// Attends to a process until it ends; answers with its exit status, 128+n for a signal.
@@ -54,7 +54,7 @@ pub(crate) struct Session<'a> {
 /// # Errors
 ///
 /// When the process cannot be waited for. The streams of the user breaking off are none.
-pub(crate) fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
+pub fn attend(session: Session<'_>, signals: &Signals) -> Result<u8> {
     let mut relay = session.terminal.map(|master| Relay::new(master, session.interactive));
     let mut raw = relay.as_ref().filter(|_| session.interactive).and_then(|_| RawMode::enter());
     let reaction = Reaction { process: session.process, has_terminal: relay.is_some() };

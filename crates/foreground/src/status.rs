@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use holm_sys::Context;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
-use crate::{Because, Result};
+use holm_runtime::{Because, Result};
 
 /// What a shell adds to the number of the signal that ended a command.
 const SIGNALLED: i32 = 128;
@@ -15,7 +15,7 @@ const SIGNALLED: i32 = 128;
 /// # Errors
 ///
 /// `ECHILD` when it is not a child of this process.
-pub(crate) fn exit_status(process: BorrowedFd<'_>) -> Result<u8> {
+pub fn exit_status(process: BorrowedFd<'_>) -> Result<u8> {
     loop {
         match waitid(WaitId::PidFd(process), WaitIdOptions::EXITED) {
             Err(rustix::io::Errno::INTR) => {}
@@ -23,7 +23,7 @@ pub(crate) fn exit_status(process: BorrowedFd<'_>) -> Result<u8> {
                 let status = result
                     .call(|| "waitid(P_PIDFD)")
                     .because(|| "cannot wait for the container's process")?;
-                return Ok(status.map_or(crate::error::STATUS_FAILED, |status| of(&status)));
+                return Ok(status.map_or(holm_runtime::STATUS_FAILED, |status| of(&status)));
             }
         }
     }
@@ -31,8 +31,8 @@ pub(crate) fn exit_status(process: BorrowedFd<'_>) -> Result<u8> {
 
 fn of(status: &WaitIdStatus) -> u8 {
     let signal = status.terminating_signal().map(|signal| SIGNALLED + signal);
-    let status = status.exit_status().or(signal).unwrap_or(i32::from(crate::error::STATUS_FAILED));
-    u8::try_from(status).unwrap_or(crate::error::STATUS_FAILED)
+    let status = status.exit_status().or(signal).unwrap_or(i32::from(holm_runtime::STATUS_FAILED));
+    u8::try_from(status).unwrap_or(holm_runtime::STATUS_FAILED)
 }
 
 #[cfg(test)]

@@ -1,0 +1,187 @@
+//! create, run.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use holm_runtime::{Because, CreateRequest, Error, Result};
+use oci_spec::runtime::Spec;
+
+use super::{Bench, json};
+use crate::attended::run_bundle;
+use crate::output::answer;
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What create and run take both.
+#[derive(Debug, Args)]
+struct Common {
+    /// The directory of the bundle
+    #[arg(short, long, value_name = "PATH", default_value = ".")]
+    bundle: PathBuf,
+
+    /// A socket that takes the terminal of the container
+    #[arg(long, value_name = "PATH")]
+    console_socket: Option<PathBuf>,
+
+    /// A file that gets the pid of the container's process
+    #[arg(long, value_name = "PATH")]
+    pid_file: Option<PathBuf>,
+
+    /// A socket that takes a pidfd of the container's process
+    #[arg(long, value_name = "PATH")]
+    pidfd_socket: Option<PathBuf>,
+
+    /// How many descriptors, from 3 on, the container gets
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    preserve_fds: u32,
+
+    /// Leave the container in the session keyring of the caller
+    #[arg(long)]
+    no_new_keyring: bool,
+
+    /// Print what would be done, step by step, and do nothing
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    dry_run: Option<PlanFormat>,
+
+    /// The container
+    id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    common: Common,
+
+    /// Do not wait for its end
+    #[arg(short, long)]
+    detach: bool,
+
+    /// Do not delete it at its end
+    #[arg(long)]
+    keep: bool,
+
+    /// Accepted as runc has it: Holm waits for the process by its pidfd, and never becomes a subreaper
+    #[arg(long)]
+    no_subreaper: bool,
+}
+
+impl Create {
+    pub(super) fn preserved(&self) -> u32 {
+        self.common.preserved()
+    }
+
+    pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
+        let config = self.common.config()?;
+        let request = self.common.request(bench, &config);
+        if let Some(format) = self.common.dry_run {
+            return print_plan(&request, format);
+        }
+        if terminal(&config) && request.console_socket.is_none() {
+            return Err(no_console_socket("create"));
+        }
+        let _left_alone: OwnedFd = holm_runtime::create(&bench.root, &request, bench.narrator)?.pidfd;
+        Ok(0)
+    }
+}
+
+impl Run {
+    pub(super) fn preserved(&self) -> u32 {
+        self.common.preserved()
+    }
+
+    pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
+        let config = self.common.config()?;
+        let request = CreateRequest { die_with_parent: !self.detach, ..self.common.request(bench, &config) };
+        if let Some(format) = self.common.dry_run {
+            return print_plan(&request, format);
+        }
+        if self.detach {
+            if terminal(&config) && request.console_socket.is_none() {
+                return Err(no_console_socket("run --detach"));
+            }
+            let _left_alone: OwnedFd = holm_runtime::run(&bench.root, &request, bench.narrator)?.pidfd;
+            return Ok(0);
+        }
+        let attended = run_bundle(&bench.root, &request, terminal(&config), bench.narrator);
+        let made = attended.is_ok() || holm_runtime::state(&bench.root, request.id).is_ok();
+        if self.keep || !made {
+            return attended;
+        }
+        let bundle = std::path::absolute(request.bundle).because(|| "find the bundle again")?;
+        let deleted = holm_runtime::delete_made_of(&bench.root, request.id, &bundle);
+        let status = attended?;
+        deleted?;
+        Ok(status)
+    }
+}
+
+impl Common {
+    /// Sockets that systemd has opened are handed on as well (sd_listen_fds(3)).
+    fn preserved(&self) -> u32 {
+        self.preserve_fds.saturating_add(listen_fds())
+    }
+
+    fn config(&self) -> Result<Spec> {
+        let mut config = holm_spec::read_config(&self.bundle)?;
+        if listen_fds() > 0
+            && let Some(process) = config.process_mut()
+        {
+            let mut environment = process.env().clone().unwrap_or_default();
+            environment.push(format!("LISTEN_FDS={}", listen_fds()));
+            environment.push("LISTEN_PID=1".to_owned());
+            process.set_env(Some(environment));
+        }
+        Ok(config)
+    }
+
+    fn request<'a>(&'a self, bench: &Bench<'_>, config: &'a Spec) -> CreateRequest<'a> {
+        CreateRequest {
+            config: Some(config),
+            console_socket: self.console_socket.as_deref(),
+            pid_file: self.pid_file.as_deref(),
+            pidfd_socket: self.pidfd_socket.as_deref(),
+            preserved: self.preserved(),
+            keep_keyring: self.no_new_keyring,
+            cgroups: bench.cgroups,
+            ..CreateRequest::new(&self.id, &self.bundle)
+        }
+    }
+}
+
+/// How many sockets systemd has opened for this process.
+fn listen_fds() -> u32 {
+    std::env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+fn terminal(config: &Spec) -> bool {
+    config.process().as_ref().is_some_and(|process| process.terminal().unwrap_or(false))
+}
+
+fn no_console_socket(command: &str) -> Error {
+    Error::new(format!("cannot {command} a container with a terminal"))
+        .with_cause("process.terminal is true, and nobody takes the terminal")
+        .with_hint("give --console-socket, or set process.terminal to false")
+}
+
+fn print_plan(request: &CreateRequest<'_>, format: PlanFormat) -> Result<u8> {
+    let plan = holm_runtime::plan(request)?;
+    match format {
+        PlanFormat::Text => answer(plan)?,
+        PlanFormat::Json => answer(json(&plan)?)?,
+    }
+    Ok(0)
+}

@@ -1,0 +1,113 @@
+//! features (runtime-spec, features.md).
+
+use clap::Args;
+use holm_credentials::Capability;
+use holm_runtime::Result;
+use serde_json::{Value, json};
+
+use super::json;
+use crate::output::answer;
+
+#[derive(Debug, Args)]
+pub(super) struct Features {}
+
+impl Features {
+    pub(super) fn execute(self) -> Result<u8> {
+        answer(json(&features())?)?;
+        Ok(0)
+    }
+}
+
+/// The words that a mount's options may have; all others are for the file system.
+const MOUNT_OPTIONS: [&str; 47] = [
+    "atime",
+    "bind",
+    "defaults",
+    "dev",
+    "diratime",
+    "exec",
+    "idmap",
+    "noatime",
+    "nodev",
+    "nodiratime",
+    "noexec",
+    "norelatime",
+    "nostrictatime",
+    "nosuid",
+    "nosymfollow",
+    "private",
+    "ratime",
+    "rbind",
+    "rdev",
+    "rdiratime",
+    "relatime",
+    "rexec",
+    "ridmap",
+    "rnoatime",
+    "rnodev",
+    "rnodiratime",
+    "rnoexec",
+    "rnosuid",
+    "rnosymfollow",
+    "ro",
+    "rprivate",
+    "rrelatime",
+    "rro",
+    "rrw",
+    "rshared",
+    "rslave",
+    "rstrictatime",
+    "rsuid",
+    "rsymfollow",
+    "runbindable",
+    "rw",
+    "shared",
+    "slave",
+    "strictatime",
+    "suid",
+    "symfollow",
+    "unbindable",
+];
+
+fn features() -> Value {
+    let capabilities: Vec<&str> = Capability::all().map(Capability::name).collect();
+    json!({
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": "1.3.0",
+        "mountOptions": MOUNT_OPTIONS.as_slice(),
+        "linux": {
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
+            "capabilities": capabilities,
+            "cgroup": { "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false },
+            "seccomp": { "enabled": false },
+            "apparmor": { "enabled": false },
+            "selinux": { "enabled": false },
+            "intelRdt": { "enabled": false },
+            "mountExtensions": { "idmap": { "enabled": true } },
+            "netDevices": { "enabled": false },
+        },
+        "annotations": { "org.opencontainers.runtime-spec.version": "1.3.0" },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mount_option_is_one() {
+        for word in MOUNT_OPTIONS {
+            let options = holm_spec::MountOptions::parse([word]);
+            assert!(options.data.is_empty(), "{word} would be given to the file system");
+            assert!(options.unsupported.is_empty(), "{word} is not carried out");
+        }
+        assert!(MOUNT_OPTIONS.is_sorted());
+    }
+
+    #[test]
+    fn the_features_have_the_form_of_the_specification() {
+        let features = features();
+        let read: oci_spec::runtime::Features = serde_json::from_value(features).unwrap();
+        assert_eq!(read.oci_version_max(), "1.3.0");
+    }
+}

@@ -1,0 +1,80 @@
+//! start, kill, delete.
+
+use clap::Args;
+use holm_options::SignalNumber;
+use holm_runtime::{Error, Result};
+use regex_lite::Regex;
+
+use super::Bench;
+
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    /// The container
+    id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Kill {
+    /// To all of its processes
+    #[arg(short, long)]
+    all: bool,
+
+    /// To every container whose id this regular expression is found in
+    #[arg(short, long)]
+    regex: bool,
+
+    /// The container
+    id: String,
+
+    /// The signal, by name or number
+    #[arg(default_value = "TERM")]
+    signal: SignalNumber,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// Also one that runs; one that does not exist is no error
+    #[arg(short, long)]
+    force: bool,
+
+    /// Every container whose id this regular expression is found in
+    #[arg(short, long)]
+    regex: bool,
+
+    /// The container
+    id: String,
+}
+
+impl Start {
+    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
+        holm_runtime::start(&bench.root, &self.id)?;
+        Ok(0)
+    }
+}
+
+impl Kill {
+    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
+        each(bench, &self.id, self.regex, |id| {
+            holm_runtime::kill(&bench.root, id, self.signal.number(), self.all)
+        })
+    }
+}
+
+impl Delete {
+    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
+        each(bench, &self.id, self.regex, |id| holm_runtime::delete(&bench.root, id, self.force))
+    }
+}
+
+/// Does it to the container `id`, or to all whose ids match it. All are tried; the first failure is the one that is told.
+fn each(bench: &Bench<'_>, id: &str, regex: bool, act: impl Fn(&str) -> Result<()>) -> Result<u8> {
+    if !regex {
+        return act(id).map(|()| 0);
+    }
+    let pattern = Regex::new(id).map_err(|error| {
+        Error::new(format!("the regular expression {id:?} cannot be taken as it is")).with_cause(error)
+    })?;
+    let ids = bench.root.ids()?;
+    let results: Vec<Result<()>> = ids.iter().filter(|id| pattern.is_match(id)).map(|id| act(id)).collect();
+    results.into_iter().collect::<Result<()>>().map(|()| 0)
+}

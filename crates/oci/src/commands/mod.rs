@@ -1,0 +1,220 @@
+//! The commands.
+
+mod create;
+mod exec;
+mod features;
+mod lifecycle;
+mod list;
+mod spec;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use holm_plan::CgroupDriver;
+use holm_runtime::{Error, Result};
+use holm_state::Root;
+
+pub use create::PlanFormat;
+
+use crate::lazy::Lazy;
+use crate::log::{Format, Level, Log};
+use crate::output::Narrator;
+
+/// Act as an OCI runtime
+///
+/// The operations of the OCI runtime specification on bundles, with the command line of runc.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Oci {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+/// What is said before the command.
+#[derive(Debug, Args)]
+struct Global {
+    /// The directory of the states [default: the run directory of this user]
+    #[arg(long, value_name = "DIRECTORY")]
+    root: Option<PathBuf>,
+
+    /// A file that gets what fails, and with --debug each step
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// How the log is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: Format,
+
+    /// What is written to the log
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+
+    /// Tell each step: in the log where there is one, else on standard error
+    #[arg(long)]
+    debug: bool,
+
+    /// Who makes the cgroups of containers
+    #[arg(long, value_name = "WHO", default_value = "cgroupfs")]
+    cgroup_manager: CgroupManager,
+}
+
+/// Who makes the cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CgroupManager {
+    /// Holm, in the file systems of the cgroups.
+    Cgroupfs,
+    /// Nobody: containers stay in the cgroup of their creator.
+    Disabled,
+}
+
+impl CgroupManager {
+    fn driver(self) -> CgroupDriver {
+        match self {
+            Self::Cgroupfs => CgroupDriver::Files,
+            Self::Disabled => CgroupDriver::Disabled,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Operation {
+    /// Make a container; its process waits for its start
+    Create(Lazy<create::Create>),
+    /// Let the process of a container run its command
+    Start(Lazy<lifecycle::Start>),
+    /// Make and start a container, wait for its end, and delete it
+    Run(Lazy<create::Run>),
+    /// Print the state of a container as JSON
+    State(Lazy<list::OneState>),
+    /// Send a signal to a container
+    Kill(Lazy<lifecycle::Kill>),
+    /// Remove a container that has stopped
+    Delete(Lazy<lifecycle::Delete>),
+    /// Run a further process in a container
+    Exec(Lazy<exec::Exec>),
+    /// List the containers
+    List(Lazy<list::List>),
+    /// Write a configuration to start from
+    Spec(Lazy<spec::Template>),
+    /// Print what this runtime can do, as JSON
+    Features(Lazy<features::Features>),
+    /// Not there yet: save a container to disk
+    Checkpoint(Lazy<NotYet>),
+    /// Not there yet: go on with a saved container
+    Restore(Lazy<NotYet>),
+}
+
+/// What a command works with.
+struct Bench<'a> {
+    root: Root,
+    cgroups: CgroupDriver,
+    narrator: &'a mut Narrator,
+}
+
+impl Oci {
+    /// Whether a process that this program is executed by gets into a container.
+    pub fn is_seen_from_inside(&self) -> bool {
+        matches!(self.operation, Operation::Create(_) | Operation::Run(_) | Operation::Exec(_))
+    }
+
+    /// What runc ends with when the command fails: an engine tells by it a failure of exec from the end of its process.
+    pub(crate) fn status_of_failure(&self) -> u8 {
+        if matches!(self.operation, Operation::Exec(_)) { 255 } else { 1 }
+    }
+
+    /// Does what was said, and answers with the exit status.
+    ///
+    /// # Errors
+    ///
+    /// What failed; it is in the log already.
+    pub fn execute(self, narrator: &mut Narrator) -> Result<u8> {
+        if self.is_seen_from_inside() {
+            self.check_preserved()?;
+            holm_runtime::protect_own_program()?;
+        }
+        self.global.prepare(narrator)?;
+        let result = self.operate(narrator);
+        if let (Err(error), Some(log)) = (&result, narrator.log()) {
+            log.error(error);
+        }
+        result
+    }
+
+    /// Before anything is opened here: it could have the number of a descriptor that is to be handed on.
+    fn check_preserved(&self) -> Result<()> {
+        let preserved = match &self.operation {
+            Operation::Create(create) => create.0.preserved(),
+            Operation::Run(run) => run.0.preserved(),
+            Operation::Exec(exec) => exec.0.preserved(),
+            _ => 0,
+        };
+        holm_sys::check_inherited(preserved).map_err(|error| {
+            Error::new(format!("cannot hand on {preserved} descriptors (--preserve-fds, LISTEN_FDS)"))
+                .with_cause(error)
+                .with_hint("that many must be open, from 3 on")
+        })
+    }
+
+    fn operate(self, narrator: &mut Narrator) -> Result<u8> {
+        let without_root = match self.operation {
+            Operation::Spec(template) => return template.0.execute(),
+            Operation::Features(features) => return features.0.execute(),
+            Operation::Checkpoint(_) => return Err(not_yet("checkpoint")),
+            Operation::Restore(_) => return Err(not_yet("restore")),
+            operation => operation,
+        };
+        let root = match &self.global.root {
+            Some(path) => Root::open(path)?,
+            None => holm_runtime::run_directory()?,
+        };
+        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), narrator };
+        match without_root {
+            Operation::Create(create) => create.0.execute(&mut bench),
+            Operation::Start(start) => start.0.execute(&bench),
+            Operation::Run(run) => run.0.execute(&mut bench),
+            Operation::State(state) => state.0.execute(&bench),
+            Operation::Kill(kill) => kill.0.execute(&bench),
+            Operation::Delete(delete) => delete.0.execute(&bench),
+            Operation::Exec(exec) => exec.0.execute(&mut bench),
+            Operation::List(list) => list.0.execute(&bench),
+            Operation::Spec(_)
+            | Operation::Features(_)
+            | Operation::Checkpoint(_)
+            | Operation::Restore(_) => Ok(0),
+        }
+    }
+}
+
+impl Global {
+    fn prepare(&self, narrator: &mut Narrator) -> Result<()> {
+        let level = if self.debug { self.log_level.max(Level::Debug) } else { self.log_level };
+        match &self.log {
+            Some(path) => narrator.keep_log(Log::open(path, self.log_format, level)?),
+            None if level >= Level::Debug => narrator.tell_steps(),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// The words of a command that is not there yet, whatever they are.
+#[derive(Debug, Args)]
+struct NotYet {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _words: Vec<String>,
+}
+
+fn not_yet(command: &str) -> Error {
+    Error::new(format!("cannot {command} a container"))
+        .with_cause("this version of Holm does not save and restore containers yet")
+        .with_hint("runc and crun do, with CRIU; a container is bound to the runtime that has made it")
+}
+
+/// A value as JSON, for people too.
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
+}
