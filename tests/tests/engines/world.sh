@@ -36,6 +36,8 @@ remove_cgroups() {
 
 keep() {
     script=$1 directory=$2 mark=$3 tree=$4 kinds=$5
+    # A signal to all of the terminal's, or of the test's, ends the world, and is no reason not to clean up.
+    trap : HUP INT TERM
     make_cgroups "$mark"
     (
         for file in $(hierarchies | cut -d' ' -f1); do echo 0 >"$file/$mark/cgroup.procs"; done
