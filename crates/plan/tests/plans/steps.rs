@@ -39,6 +39,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::MaskPath { .. }
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
+        | Step::Reconfigure { .. }
         | Step::EnterRoot => Subject::Mount,
         Step::NewKeyring
         | Step::NewSession { .. }

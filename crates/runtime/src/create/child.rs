@@ -101,6 +101,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: None,
+        placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),

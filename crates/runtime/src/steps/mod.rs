@@ -2,6 +2,7 @@
 //! now (a file's type, a flag that is locked) is settled inside the step.
 
 pub(crate) mod cgroup;
+pub(crate) mod copyup;
 pub(crate) mod devices;
 pub(crate) mod idmaps;
 pub(crate) mod masks;
@@ -14,7 +15,7 @@ pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
 use holm_mounts::{Detached, Root, Scratch};
@@ -45,9 +46,12 @@ impl ParentBench<'_> {
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
-            Step::TakeMount { slot, path, recursive, idmap } => {
-                take::by_parent(self, *slot, path, *recursive, *idmap)
-            }
+            Step::TakeMount { slot, path, recursive, idmap, follow } => take::by_parent(
+                self,
+                *slot,
+                &take::Source { path, recursive: *recursive, follow: *follow },
+                idmap.as_ref(),
+            ),
             other => Err(misplaced(other)),
         }
     }
@@ -72,6 +76,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Mounts that are in their places, by what the configuration calls those.
+    pub(crate) placed: BTreeMap<PathBuf, Detached>,
     /// What takes the writes to overlays.
     pub(crate) scratch: Option<Scratch>,
     /// The terminal's other side.
@@ -103,20 +109,24 @@ impl ChildBench {
 
     fn run_mounts(&mut self, step: &Step) -> StepResult {
         match step {
-            Step::TakeMount { slot, path, recursive, .. } => take::by_child(self, *slot, path, *recursive),
+            Step::TakeMount { slot, path, recursive, follow, .. } => {
+                take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
+            }
             Step::SeverMounts => root::sever(),
             Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
-            Step::MountFilesystem { destination, fstype, source, options, change, symlinks } => {
-                let filesystem = mounts::Filesystem { fstype, source: source.as_deref(), options };
+            Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
+                let (source, inherits) = (source.as_deref(), *inherits);
+                let filesystem = mounts::Filesystem { fstype, source, options, inherits };
                 mounts::filesystem(
                     self,
                     &filesystem,
                     &mounts::Place { destination, symlinks: *symlinks, change },
                 )
             }
-            Step::AttachMount { slot, destination, change, symlinks } => {
-                mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })
+            Step::AttachMount { slot, destination, change, symlinks, copy_link } => {
+                let place = mounts::Place { destination, symlinks: *symlinks, change };
+                mounts::attach(self, *slot, &place, *copy_link)
             }
             Step::MakeDevice { device, own_mount, default } => {
                 devices::make(self, device, *own_mount, *default)
@@ -130,6 +140,7 @@ impl ChildBench {
             Step::MakeDirectory { path } => mounts::make_directory(self, path),
             Step::MaskPath { path } => masks::mask(self, path),
             Step::ReadonlyPath { path } => masks::readonly(self, path),
+            Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
             Step::EnterRoot => root::enter(self),
             _ => self.run_privileges(step),
