@@ -68,6 +68,9 @@ impl fmt::Display for Step {
             Self::WriteSysctl { path, value } => write!(f, "set /proc/sys/{} to {value}", path.display()),
             Self::OpenTerminal { .. } => f.write_str("open a terminal"),
             Self::EnterRoot => f.write_str("make the root /, and leave the host's"),
+            Self::RunHook { kind, hook } => {
+                write!(f, "run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
+            }
             _ => self.fmt_mounts(f),
         }
     }

@@ -110,7 +110,7 @@ pub(crate) fn finish(draft: &mut Draft<'_>) {
     let late = draft.spec.mounts.iter().filter(|mount| !late(mount).is_empty());
     let step =
         |path: PathBuf| Step::ChangeMount { path, change: MountChange { set, ..MountChange::default() } };
-    draft.root.extend(late.map(|mount| step(mount.destination.clone())));
+    draft.enter.extend(late.map(|mount| step(mount.destination.clone())));
 }
 
 /// The attributes and propagation of a mount of the configuration.
