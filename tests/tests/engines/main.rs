@@ -47,6 +47,7 @@ fn runtime() -> &'static PathBuf {
 }
 
 /// Waits for something that an engine does on the side.
+#[expect(clippy::disallowed_methods, reason = "an engine tells nobody: it has to be asked again and again")]
 fn eventually(what: &str, there: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !there() {
