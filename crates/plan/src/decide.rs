@@ -15,9 +15,7 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
-    if options.cgroups != CgroupDriver::Disabled {
-        cgroups::decide(&mut draft, id)?;
-    }
+    cgroups::decide(&mut draft, id, options.cgroups)?;
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
@@ -65,6 +63,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) take: Vec<Step>,
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
+    pub(crate) confine: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
     /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
@@ -87,6 +86,7 @@ impl<'a> Draft<'a> {
             take: Vec::new(),
             isolate: Vec::new(),
             root: Vec::new(),
+            confine: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             slots: 0,
@@ -129,6 +129,7 @@ impl<'a> Draft<'a> {
             root: self.take.into_iter().chain(self.root).collect(),
             privileges: Vec::new(),
             command: None,
+            confine: self.confine,
             undo: self.undo,
         }
     }

@@ -35,6 +35,8 @@ pub enum Phase {
     Root,
     /// The child, in its root: who it is.
     Privileges,
+    /// The parent, when the child has done its work and waits to be let go.
+    Confine,
     /// The parent, when the container goes.
     Undo,
 }
@@ -87,6 +89,8 @@ pub struct Plan {
     pub root: Vec<Step>,
     /// By the child, in its root: its privileges, last of all before exec.
     pub privileges: Vec<Step>,
+    /// By the parent, last: what the child's own work would not have gone by with.
+    pub confine: Vec<Step>,
     /// What is run; none for a container that is only created.
     pub command: Option<Command>,
     /// By the parent, when the container goes.
@@ -95,7 +99,7 @@ pub struct Plan {
 
 impl Plan {
     /// The phases with their steps, in the order in which they run.
-    pub fn phases(&self) -> [(Phase, &[Step]); 7] {
+    pub fn phases(&self) -> [(Phase, &[Step]); 8] {
         [
             (Phase::Prepare, &self.prepare),
             (Phase::Between, &self.clone.between),
@@ -103,6 +107,7 @@ impl Plan {
             (Phase::Isolate, &self.isolate),
             (Phase::Root, &self.root),
             (Phase::Privileges, &self.privileges),
+            (Phase::Confine, &self.confine),
             (Phase::Undo, &self.undo),
         ]
     }
@@ -133,7 +138,7 @@ impl Phase {
     /// Who runs it.
     pub fn who(self) -> Who {
         match self {
-            Self::Prepare | Self::Adopt | Self::Undo => Who::Parent,
+            Self::Prepare | Self::Adopt | Self::Confine | Self::Undo => Who::Parent,
             Self::Between => Who::Between,
             Self::Isolate | Self::Root | Self::Privileges => Who::Child,
         }
@@ -148,6 +153,7 @@ impl Phase {
             Self::Isolate => "in the container's namespaces",
             Self::Root => "in the container's mount namespace",
             Self::Privileges => "in the container",
+            Self::Confine => "on the host, for the container that is made",
             Self::Undo => "on the host, afterwards",
         }
     }

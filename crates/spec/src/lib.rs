@@ -6,13 +6,16 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod block_io;
 mod device;
+mod device_rules;
 mod error;
 mod linux;
 mod load;
 mod mount;
 mod mount_options;
 mod process;
+mod resources;
 mod sysctl;
 mod unsupported;
 
@@ -24,4 +27,5 @@ pub use load::{RootFilesystem, Spec, read_config};
 pub use mount::{IdmapChoice, Mount, MountSource};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
 pub use process::{Capabilities, Process, ResourceLimit, User};
+pub use resources::{Limits, check_resources};
 pub use sysctl::sysctl_namespace;
