@@ -46,7 +46,9 @@ pub struct Linux {
 
 impl Linux {
     pub(crate) fn check(linux: Option<&oci::Linux>) -> Result<Self, Error> {
-        let Some(linux) = linux else { return Ok(Self::default()) };
+        let Some(linux) = linux else {
+            return Ok(Self { limits: Limits::check(None)?, ..Self::default() });
+        };
         let section = Self {
             namespaces: namespaces(linux.namespaces().as_deref().unwrap_or_default())?,
             uid_map: id_map("linux.uidMappings", linux.uid_mappings().as_deref())?,
@@ -156,7 +158,7 @@ fn kind(kind: oci::LinuxNamespaceType) -> Kind {
     }
 }
 
-fn id_map(field: &str, mappings: Option<&[oci::LinuxIdMapping]>) -> Result<Option<IdMap>, Error> {
+pub(crate) fn id_map(field: &str, mappings: Option<&[oci::LinuxIdMapping]>) -> Result<Option<IdMap>, Error> {
     let Some(mappings) = mappings.filter(|mappings| !mappings.is_empty()) else { return Ok(None) };
     let mapping =
         |m: &oci::LinuxIdMapping| Mapping { container: m.container_id(), host: m.host_id(), size: m.size() };

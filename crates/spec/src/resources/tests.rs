@@ -24,6 +24,14 @@ fn without_a_word_nothing_is_limited_and_the_usual_devices_are_allowed() {
 }
 
 #[test]
+fn the_usual_devices_need_no_linux_section() {
+    let config =
+        serde_json::from_value(json!({ "ociVersion": "1.3.0", "root": { "path": "rootfs" } })).unwrap();
+    let spec = Spec::check(&config, Path::new("/bundle")).unwrap();
+    assert_eq!(spec.linux.limits.devices.exceptions().len(), 11);
+}
+
+#[test]
 fn each_section_becomes_a_limit() {
     let all = limits(&json!({
         "memory": { "limit": 1_000_000, "swap": 2_000_000, "checkBeforeUpdate": true },
