@@ -10,7 +10,7 @@ use holm_tests::{Ground, own_runtime};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::{Value, json};
 
-const WAIT: &str = "echo ready; while :; do sleep 1; done";
+const WAIT: &str = "echo ready; exec sleep 1000";
 
 fn each(test: impl Fn(&Ground)) {
     if own_runtime("holm-runtime") {
