@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Device, Error, PropagationChange};
+use crate::attributes::word;
+use crate::{Device, Error, PropagationChange, Surroundings};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub struct Linux {
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
     pub readonly_paths: Vec<PathBuf>,
+    /// How every process of the container runs.
+    pub surroundings: Surroundings,
+    /// The label of SELinux that the file systems of the container get.
+    pub mount_label: Option<String>,
     /// The propagation of the root.
     pub rootfs_propagation: Option<PropagationChange>,
 }
@@ -66,6 +71,11 @@ impl Linux {
                 .collect::<Result<_, _>>()?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            surroundings: Surroundings::check(linux)?,
+            mount_label: word(
+                "linux.mountLabel",
+                linux.mount_label().clone().filter(|label| !label.is_empty()),
+            )?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };
         section.check_maps()?;

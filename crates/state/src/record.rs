@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use holm_spec::Hooks;
+use holm_spec::{Hooks, Surroundings};
 use serde::{Deserialize, Serialize};
 
 use crate::ProcessId;
@@ -64,6 +64,9 @@ pub struct Record {
     pub expected_cgroup: Option<holm_cgroups::Record>,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
+    /// How every process of it runs.
+    #[serde(default)]
+    pub surroundings: Surroundings,
     /// The hooks that run after its creation.
     #[serde(default, skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,

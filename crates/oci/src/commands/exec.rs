@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use holm_cgroups::SubGroup;
-use holm_runtime::{Because, Error, ExecRequest, Result};
+use holm_runtime::{Because, Error, ExecRequest, Observer, Result};
 use holm_sys::Context;
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, User};
 
@@ -116,7 +116,7 @@ impl Exec {
 
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
         let process = match &self.process {
-            Some(path) => read_process(path)?,
+            Some(path) => read_process(path, bench.narrator)?,
             None => self.of_container(&holm_runtime::state(&bench.root, &self.id)?.bundle)?,
         };
         let terminal = process.terminal().unwrap_or(false);
@@ -143,7 +143,7 @@ impl Exec {
 
     /// As the container's own process, but for what is said.
     fn of_container(&self, bundle: &Path) -> Result<Process> {
-        let mut process = holm_spec::read_config(bundle)?.process().clone().unwrap_or_default();
+        let mut process = holm_spec::read_config(bundle)?.0.process().clone().unwrap_or_default();
         process.set_args(Some(self.command.clone()));
         process.set_command_line(None);
         process.set_terminal(Some(self.tty));
@@ -222,10 +222,12 @@ fn capability(text: &str) -> std::result::Result<Capability, String> {
     name.parse().map_err(|_| format!("{text:?} is not a capability: take a name of capabilities(7)"))
 }
 
-fn read_process(path: &Path) -> Result<Process> {
+fn read_process(path: &Path, observer: &mut dyn Observer) -> Result<Process> {
     let failed = || format!("cannot read the process {}", path.display());
     let text = std::fs::read(path).call(|| format!("open({path:?})")).because(failed)?;
-    serde_json::from_slice(&text).because(failed)
+    let (process, notes) = holm_spec::read_process(&text).because(failed)?;
+    notes.iter().for_each(|note| observer.note(note));
+    Ok(process)
 }
 
 #[cfg(test)]

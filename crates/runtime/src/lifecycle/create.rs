@@ -166,6 +166,7 @@ fn make(
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
     let spec = request.spec()?;
+    spec.notes.iter().for_each(|note| observer.note(note));
     let facts = probe_for(&spec)?;
     let plan = holm_plan::plan(request.id, &spec, &facts, &request.options())?;
     if mode == Mode::Create {
@@ -228,6 +229,7 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            score: None,
             told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
         let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
@@ -258,6 +260,7 @@ impl Work<'_> {
             awaits_hooks: !self.plan.hooks.is_empty(),
             start_hooks: &self.plan.start,
             told: bench.told.clone(),
+            procfs: None,
             start: Some(self.start()?),
         };
         let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
@@ -359,6 +362,7 @@ impl Work<'_> {
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
             oci_version: self.spec.version.clone(),
+            surroundings: self.spec.linux.surroundings.clone(),
             hooks: self.spec.hooks.later(),
         }
     }

@@ -6,19 +6,20 @@ use std::path::Path;
 use holm_cgroups::{Cgroup, Entrance, SubGroup};
 use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
-use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
+use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, Step, plan_exec};
 use holm_spec::Process;
 use holm_state::{ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
 use crate::create::ChildOrders;
+use crate::create::child::procfs;
 use crate::create::parent::{self, Birth, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, send_pidfd, write_pid_file};
 use crate::lifecycle::kill::pidfd;
 use crate::lifecycle::state::settled;
 use crate::observer::Observer;
-use crate::probe::probe;
+use crate::probe::probe_for_process;
 use crate::report::Narrator;
 use crate::steps::{ParentBench, namespaces};
 
@@ -67,7 +68,7 @@ impl<'a> ExecRequest<'a> {
 pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
     let process = Process::check(request.process)?;
     let (record, container) = running(root, request.id)?;
-    let facts = probe()?;
+    let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
@@ -76,7 +77,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
         return Err(does_not_run(request.id, Status::Stopped));
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
-    let plan = plan_exec(&process, &join, &facts, &options)?;
+    let plan = plan_exec(&process, &join, &record.surroundings, &facts, &options)?;
     let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
     let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
     let sent =
@@ -139,6 +140,7 @@ fn make(
 ) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
+        (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
@@ -153,6 +155,7 @@ fn make(
         child: None,
         taken: Vec::new(),
         told: None,
+        score: None,
     };
     let orders = ChildOrders {
         phases: vec![
@@ -169,8 +172,14 @@ fn make(
         awaits_hooks: false,
         start_hooks: &[],
         told: None,
+        procfs: labelled(plan)
+            .then(procfs)
+            .transpose()
+            .map_err(|error| system("open /proc", error))?
+            .flatten(),
         start: None,
     };
+    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let made = parent::make(
         &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
         orders,
@@ -181,6 +190,11 @@ fn make(
     // Others in the container could keep it from ending by itself.
     parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(Container { pid: made.pid, pidfd: made.pidfd })
+}
+
+/// Whether its command is executed with a label, which is written through the procfs of the host.
+fn labelled(plan: &ExecPlan) -> bool {
+    plan.privileges.iter().any(|step| matches!(step, Step::SetLabel { .. }))
 }
 
 /// Which namespaces of the container's process are not the caller's, and to whom they belong.
