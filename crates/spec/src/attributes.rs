@@ -120,10 +120,10 @@ fn scheduling(scheduler: &oci::Scheduler) -> Result<Scheduling, Error> {
         return Err(Error::invalid(field("priority"), priority, allowed));
     }
     let times = [("runtime", result.runtime), ("deadline", result.deadline), ("period", result.period)];
-    for (name, time) in times.into_iter().filter(|(_, time)| *time != 0 && !result.is_deadline()) {
-        return Err(Error::invalid(field(name), time, "nothing without SCHED_DEADLINE"));
+    match times.into_iter().find(|(_, time)| *time != 0 && !result.is_deadline()) {
+        Some((name, time)) => Err(Error::invalid(field(name), time, "nothing without SCHED_DEADLINE")),
+        None => Ok(result),
     }
-    Ok(result)
 }
 
 /// The library's own names are not those of the specification.

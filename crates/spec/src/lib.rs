@@ -7,7 +7,9 @@
 
 pub mod annotations;
 mod attributes;
+mod block_io;
 mod device;
+mod device_rules;
 mod error;
 mod hooks;
 mod lenient;
@@ -17,6 +19,7 @@ mod mount;
 mod mount_idmap;
 mod mount_options;
 mod process;
+mod resources;
 mod sysctl;
 mod unsupported;
 mod verify;
@@ -32,5 +35,6 @@ pub use mount::{Mount, MountSource};
 pub use mount_idmap::{IdmapChoice, MountMaps};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};
 pub use process::{Capabilities, Process, ResourceLimit, User};
+pub use resources::{Limits, check_resources};
 pub use sysctl::sysctl_namespace;
 pub use verify::problems;

@@ -27,10 +27,6 @@ fn platforms(config: &oci::Spec) -> Sections {
 fn linux(config: &oci::Spec) -> Sections {
     let Some(linux) = config.linux() else { return Vec::new() };
     vec![
-        (
-            "linux.resources",
-            linux.resources().as_ref().is_some_and(|limits| *limits != oci::LinuxResources::default()),
-        ),
         ("linux.seccomp", linux.seccomp().is_some()),
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.intelRdt", linux.intel_rdt().is_some()),

@@ -6,6 +6,7 @@
 //!
 //! An [`Error`] prints as strace prints the failed call: the call, its arguments, the name of the error.
 
+mod bpf;
 mod clone;
 mod errno;
 mod error;
@@ -19,6 +20,7 @@ mod scheduling;
 mod signal;
 mod unshare;
 
+pub use bpf::{BpfInstruction, attach_device_program, load_device_program};
 pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3};
 pub use errno::{describe as errno_description, name as errno_name};
 pub use error::{Context, Error, Result, shortened};

@@ -46,7 +46,7 @@ const _: () = assert!(size_of::<KernelAttr>() == SIZE as usize);
 /// `EPERM` for a real-time policy or a lower nice value without `CAP_SYS_NICE` in the first user namespace; `EINVAL` for
 /// what the policy does not have; `EBUSY` when a deadline cannot be guaranteed.
 pub fn sched_setattr(attr: &SchedAttr) -> Result<()> {
-    let kernel = KernelAttr {
+    let mut kernel = KernelAttr {
         size: SIZE,
         policy: attr.policy,
         flags: attr.flags,
@@ -59,8 +59,7 @@ pub fn sched_setattr(attr: &SchedAttr) -> Result<()> {
         util_max: 0,
     };
     // SAFETY: `kernel` is a fully initialised sched_attr of the size that it names, which outlives the call; the kernel
-    // writes to its `size` alone, and only on E2BIG, so it must be handed over as mutable.
-    let mut kernel = kernel;
+    // writes to its `size` alone, and only on E2BIG, for which it is handed over as mutable.
     let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw mut kernel, 0) };
     check(result, || format!("sched_setattr(0, {attr:?})"))
 }

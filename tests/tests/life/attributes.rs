@@ -25,7 +25,7 @@ fn exec(
     ground: &Ground,
     word: &str,
     script: &str,
-    of_container: Value,
+    of_container: &Value,
     attribute: (&str, Value),
 ) -> holm_tests::Finished {
     let mut config = config(ground, "exec sleep 1000");
@@ -62,9 +62,9 @@ fn the_oom_score_is_the_process_s_and_not_the_runtime_s() {
             config["annotations"]["holm.init"] = "true".into();
         });
         assert_eq!(out.ok().trim(), "322");
-        let out = exec(ground, "exec", SCORE, json!({}), ("oomScoreAdj", 323.into()));
+        let out = exec(ground, "exec", SCORE, &json!({}), ("oomScoreAdj", 323.into()));
         assert_eq!(out.ok().trim(), "323");
-        let out = exec(ground, "none", SCORE, json!({}), ("", Value::Null));
+        let out = exec(ground, "none", SCORE, &json!({}), ("", Value::Null));
         assert_eq!(out.ok().trim(), before, "that of the caller");
         assert_eq!(own_score(), before);
         // Its hooks are the runtime's, whose score is its own again.
@@ -116,7 +116,7 @@ fn the_scheduling_is_that_of_the_configuration() {
                 ground,
                 &format!("{word}-exec"),
                 stat_of_self,
-                json!({}),
+                &json!({}),
                 ("scheduler", scheduler.clone()),
             );
             assert_eq!(out.ok().trim(), stat, "{scheduler}");
@@ -209,7 +209,7 @@ const CPUS: &str = "grep Cpus_allowed_list /proc/self/status | tr -d '\\t'";
 #[test]
 fn the_cpus_of_an_exec_are_those_that_it_asks_for() {
     each(|ground| {
-        let all = exec(ground, "all", CPUS, json!({}), ("", Value::Null)).ok();
+        let all = exec(ground, "all", CPUS, &json!({}), ("", Value::Null)).ok();
         let own = std::fs::read_to_string("/proc/self/status").unwrap();
         let own = own.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t")).unwrap();
         let first = own.split([',', '-']).next().unwrap();
@@ -218,10 +218,10 @@ fn the_cpus_of_an_exec_are_those_that_it_asks_for() {
             json!({ "initial": first }),
             json!({ "initial": own, "final": first }),
         ] {
-            let out = exec(ground, "cpus", CPUS, json!({}), ("execCPUAffinity", asked.clone())).ok();
+            let out = exec(ground, "cpus", CPUS, &json!({}), ("execCPUAffinity", asked.clone())).ok();
             assert_eq!(out.trim(), format!("Cpus_allowed_list:{first}"), "{asked}");
         }
-        let ran = exec(ground, "none", CPUS, json!({}), ("execCPUAffinity", json!({ "final": "1000" })));
+        let ran = exec(ground, "none", CPUS, &json!({}), ("execCPUAffinity", json!({ "final": "1000" })));
         ran.fails(125).mentions("CPUs 1000").helps();
         // The container's own process has nothing to do with it.
         let out = run(ground, "own", CPUS, |config| {
@@ -240,7 +240,7 @@ fn the_personality_is_that_of_the_configuration() {
             run(ground, "linux32", script, |config| config["linux"]["personality"] = personality.clone());
         let out = ran.ok();
         assert!(out.starts_with("00000008\n") && !out.contains("x86_64"), "{out}");
-        let ran = exec(ground, "exec", script, json!({ "personality": personality }), ("", Value::Null));
+        let ran = exec(ground, "exec", script, &json!({ "personality": personality }), ("", Value::Null));
         assert_eq!(ran.ok(), out, "an exec has that of the container");
         let ran = run(ground, "linux", script, |config| {
             config["linux"]["personality"] = json!({ "domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"] });
@@ -263,7 +263,7 @@ fn the_memory_policy_is_that_of_the_configuration() {
         let policy = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] });
         let ran = run(ground, "bind", script, |config| config["linux"]["memoryPolicy"] = policy.clone());
         assert_eq!(ran.ok().trim(), "bind=static:0");
-        let ran = exec(ground, "exec", script, json!({ "memoryPolicy": policy }), ("", Value::Null));
+        let ran = exec(ground, "exec", script, &json!({ "memoryPolicy": policy }), ("", Value::Null));
         assert_eq!(ran.ok().trim(), "bind=static:0");
         let ran = run(ground, "none", script, |config| {
             config["linux"]["memoryPolicy"] = json!({ "mode": "MPOL_BIND", "nodes": "900" });
@@ -291,7 +291,7 @@ fn a_label_of_a_module_that_is_not_there_is_refused() {
             let ran = run(ground, "label", "exit 0", |config| config[section][field] = value.into());
             ran.fails(125).mentions(module).mentions("not enabled").mentions(&format!("{section}.{field}"));
             if section == "process" {
-                let ran = exec(ground, "label-exec", "exit 0", json!({}), (field, value.into()));
+                let ran = exec(ground, "label-exec", "exit 0", &json!({}), (field, value.into()));
                 ran.fails(125).mentions(module);
             }
         }
@@ -308,7 +308,7 @@ fn a_capability_that_nobody_knows_is_noted_and_left_out() {
         let ran = run(ground, "tomorrow", script, |config| config["process"]["capabilities"] = sets.clone());
         assert_eq!(ran.ok().split_whitespace().last(), Some("0000000000000020"));
         assert!(ran.err.contains("CAP_OF_TOMORROW"), "{}", ran.err);
-        let ran = exec(ground, "exec", script, json!({}), ("capabilities", sets));
+        let ran = exec(ground, "exec", script, &json!({}), ("capabilities", sets));
         assert_eq!(ran.ok().split_whitespace().last(), Some("0000000000000020"));
         assert!(ran.err.contains("CAP_OF_TOMORROW"), "{}", ran.err);
     });

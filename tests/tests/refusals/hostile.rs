@@ -22,6 +22,9 @@ fn outside(ground: &Ground) -> (PathBuf, PathBuf, Tree) {
     (outside, victim, tree)
 }
 
+/// What makes something at a path.
+type Maker<'a> = &'a dyn Fn(&Path);
+
 /// Puts `place` of the root aside, and back.
 fn instead(ground: &Ground, place: &str, make: impl FnOnce(&Path), test: impl FnOnce()) {
     let (place, aside) = (ground.rootfs().join(place), ground.rootfs().join("aside"));
@@ -48,7 +51,7 @@ fn a_null_device_of_the_root_s_own_masks_nothing() {
         let (outside, victim, before) = outside(ground);
         let secret = ground.rootfs().join("etc/secret");
         fs::write(&secret, "secret-word").unwrap();
-        let forms: [(&str, &dyn Fn(&Path)); 4] = [
+        let forms: [(&str, Maker<'_>); 4] = [
             ("a link outside", &|place| symlink(&victim, place).unwrap()),
             ("a link to the secret", &|place| symlink("/etc/secret", place).unwrap()),
             ("a file", &|place| fs::write(place, "secret-word").unwrap()),

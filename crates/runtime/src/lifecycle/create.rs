@@ -267,12 +267,34 @@ impl Work<'_> {
             self.write_born(bench, pid, record)?;
             match self.mode {
                 Mode::Create => Ok(()),
+                Mode::Run if self.confines() => Ok(()),
                 // It hears this when it is made, and goes on without waiting for anybody.
                 Mode::Run => working.recorded_ahead().map_err(not_let_go),
             }
         };
         let birth = Birth { clone: &self.plan.clone, adopt: &self.plan.adopt, hooks: &self.plan.hooks };
-        parent::make(&birth, orders, bench, narrator, born)
+        let made = parent::make(&birth, orders, bench, narrator, born)?;
+        self.confine(&made, bench, narrator).inspect_err(|_| parent::end(&made.pidfd))?;
+        Ok(made)
+    }
+
+    /// Whether something is done when the child is ready, so that it has to wait for it.
+    fn confines(&self) -> bool {
+        !self.plan.confine.is_empty()
+    }
+
+    /// What is done when the child is ready.
+    fn confine(
+        &self,
+        made: &Made,
+        bench: &mut ParentBench<'_>,
+        narrator: &mut Narrator<'_>,
+    ) -> Result<(), Error> {
+        parent::run_phase(bench, Phase::Confine, &self.plan.confine, narrator)?;
+        if self.confines() && self.mode == Mode::Run {
+            made.working.recorded().map_err(not_let_go)?;
+        }
+        Ok(())
     }
 
     /// Whether hooks run before it is made: what they see is a container that is being created.
