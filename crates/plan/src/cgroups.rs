@@ -34,23 +34,38 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The mounts of the container's view: one of cgroup2, or a directory with one of each v1 hierarchy.
+/// The mounts of the container's view: one of cgroup2, or a directory with one of each v1 hierarchy. In a cgroup namespace that
+/// is a mount of the hierarchy, which begins at the container's group there; without one the group is bound.
 pub(crate) fn mounts(draft: &mut Draft<'_>, mount: &Mount) {
-    let layout = &draft.facts.cgroups.layout;
-    let own_namespace = draft.spec.linux.is_new(Kind::Cgroup);
     let mut change = change(draft, mount);
-    if !own_namespace {
-        // The whole hierarchy of the host is in sight: reading it is what was asked for, writing to it is a way out.
+    if exposed(draft) {
         change.set |= MountAttr::RDONLY;
         change.clear -= MountAttr::RDONLY;
     }
-    match layout.hierarchies.as_slice() {
+    match draft.facts.cgroups.layout.hierarchies.as_slice() {
         [] => {}
         [only] if only.version == Version::V2 => {
-            draft.root.push(filesystem(&mount.destination, only, change));
+            let step = hierarchy(draft, &mount.destination, only, change);
+            draft.root.push(step);
         }
         _ => legacy(draft, mount, &change),
     }
+}
+
+/// Whether the mounts show groups that are not the container's to somebody who is not the host's root: reading them is what was
+/// asked for, writing to them is a way out.
+fn exposed(draft: &Draft<'_>) -> bool {
+    let user = draft.spec.linux.namespaces.contains_key(&Kind::User) || !draft.facts.privileged();
+    !own_namespace(draft) && (user || !own_group(draft))
+}
+
+fn own_namespace(draft: &Draft<'_>) -> bool {
+    let joined_other = !draft.facts.joined_own.contains(Kind::Cgroup);
+    draft.spec.linux.namespaces.contains_key(&Kind::Cgroup) && joined_other
+}
+
+fn own_group(draft: &Draft<'_>) -> bool {
+    draft.undo.contains(&Step::RemoveCgroup)
 }
 
 fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
@@ -64,14 +79,32 @@ fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
         symlinks: symlinks_to(&mount.destination),
         inherits: Inherits::Nothing,
     });
-    for hierarchy in &draft.facts.cgroups.layout.hierarchies {
-        let Some(name) = hierarchy.mount_point.file_name() else { continue };
-        draft.root.push(filesystem(&mount.destination.join(name), hierarchy, change.clone()));
-        draft.root.extend(links(&mount.destination, hierarchy, Path::new(name)));
+    for one in &draft.facts.cgroups.layout.hierarchies {
+        let Some(name) = one.mount_point.file_name() else { continue };
+        let step = hierarchy(draft, &mount.destination.join(name), one, change.clone());
+        draft.root.push(step);
+        draft.root.extend(links(&mount.destination, one, Path::new(name)));
     }
     if change.set.contains(MountAttr::RDONLY) {
         let change = MountChange { set: MountAttr::RDONLY, ..MountChange::default() };
         draft.root.push(Step::ChangeMount { path: mount.destination.clone(), change });
+    }
+}
+
+/// Who does not own the cgroup namespace may not mount (in a user namespace), or would have all groups in sight. With v2 alone
+/// those are what is asked for: the group's path is in /proc/self/cgroup.
+fn hierarchy(draft: &Draft<'_>, destination: &Path, one: &Hierarchy, change: MountChange) -> Step {
+    let unified = draft.facts.cgroups.layout.kind() == holm_cgroups::Kind::Unified;
+    let user = draft.spec.linux.namespaces.contains_key(&Kind::User);
+    if own_namespace(draft) || (unified && !user) {
+        return filesystem(destination, one, change);
+    }
+    Step::BindCgroup {
+        hierarchy: one.mount_point.clone(),
+        own: own_group(draft) && !unified,
+        destination: destination.to_owned(),
+        change,
+        symlinks: symlinks_to(destination),
     }
 }
 

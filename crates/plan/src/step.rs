@@ -67,6 +67,18 @@ pub struct PropagationStep {
     pub recursive: bool,
 }
 
+/// How the container's root becomes its process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootEntry {
+    /// By pivot_root(2): the host's root leaves the mount namespace.
+    Pivot,
+    /// Moved onto the host's root, and chroot(2): where that root is an initramfs, which cannot be pivoted away.
+    Move,
+    /// By chroot(2) alone: the mount namespace is not the container's own.
+    Chroot,
+}
+
 /// What is changed on a mount, in this order: attributes of the mount itself, of the tree, propagation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct MountChange {
@@ -218,6 +230,8 @@ pub enum Step {
     MakeRoot {
         /// The directory.
         path: PathBuf,
+        /// Whether it is mounted there; else it is attached nowhere, and goes with the last process in it.
+        attach: bool,
         /// What it is made of.
         source: RootSource,
         /// The root's attributes and propagation.
@@ -259,6 +273,19 @@ pub enum Step {
         symlinks: Symlinks,
         /// When it is a symbolic link, the same link is made instead.
         copy_link: bool,
+    },
+    /// Where a hierarchy of cgroups is mounted on the host, or the container's own group in it, is bound.
+    BindCgroup {
+        /// Where it is mounted.
+        hierarchy: PathBuf,
+        /// The group alone that the container is in.
+        own: bool,
+        /// Where, in the root.
+        destination: PathBuf,
+        /// Its attributes and propagation.
+        change: MountChange,
+        /// Links on the way.
+        symlinks: Symlinks,
     },
     /// A node is made; where the kernel does not allow that, the host's of the same number is bound.
     MakeDevice {
@@ -322,7 +349,10 @@ pub enum Step {
         change: MountChange,
     },
     /// The root becomes `/`, and the host's is out of reach.
-    EnterRoot,
+    EnterRoot {
+        /// In which way.
+        by: RootEntry,
+    },
     /// A session keyring of its own.
     NewKeyring,
     /// A session of its own, with the terminal when there is one, and the standard streams in place.

@@ -7,8 +7,7 @@ use crate::Error;
 
 /// Refuses the first one that is there.
 pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
-    let sections =
-        platforms(config).into_iter().chain(hooks(config)).chain(process(config)).chain(linux(config));
+    let sections = hooks(config).into_iter().chain(process(config)).chain(linux(config));
     match sections.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(Error::Unsupported { field: field.into() }),
         None => Ok(()),
@@ -16,14 +15,6 @@ pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
 }
 
 type Sections = Vec<(&'static str, bool)>;
-
-fn platforms(config: &oci::Spec) -> Sections {
-    vec![
-        ("vm", config.vm().is_some()),
-        ("windows", config.windows().is_some()),
-        ("solaris", config.solaris().is_some()),
-    ]
-}
 
 fn hooks(config: &oci::Spec) -> Sections {
     let Some(hooks) = config.hooks() else { return Vec::new() };

@@ -233,6 +233,7 @@ mod tests {
             init: false,
             bundle: "/b".into(),
             rootfs: "/b/rootfs".into(),
+            chrooted: false,
             created: "2026-01-01T00:00:00Z".into(),
             owner: 0,
             annotations: Default::default(),

@@ -42,7 +42,7 @@ fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![2 => Just(Wish::Share), 4 => Just(Wish::New), 2 => Just(Wish::Join)]
 }
 
-/// Few without a new mount namespace, of which there is no plan.
+/// Few without a new mount namespace.
 fn wishes() -> impl Strategy<Value = Wishes> {
     let mount = prop_oneof![30 => Just(Wish::New), 1 => Just(Wish::Share), 1 => Just(Wish::Join)];
     (mount, [wish(), wish(), wish(), wish(), wish(), wish(), wish()])
@@ -241,7 +241,8 @@ pub(crate) fn any_config() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
-    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options {
+    any::<[bool; 3]>().prop_map(|[die_with_parent, keep_keyring, no_pivot]| Options {
+        no_pivot,
         die_with_parent,
         keep_keyring,
         ..Options::default()
@@ -279,6 +280,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 36, "{steps:?}");
+        assert_eq!(steps.len(), 37, "{steps:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use holm_credentials::Capability;
 use holm_mounts::MountAttr;
 use holm_namespaces::Kind;
-use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, Step, Who, plan};
+use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, RootEntry, Step, Who, plan};
 use holm_spec::{NamespaceChoice, Spec};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -48,6 +48,7 @@ fn nodes_do_nothing(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
         let change = match step {
             Step::MountFilesystem { fstype, change, .. } if fstype != "devpts" => change,
             Step::AttachMount { change, .. }
+            | Step::BindCgroup { change, .. }
             | Step::MountOverlay { change, .. }
             | Step::MakeRoot { change, .. } => change,
             _ => continue,
@@ -68,9 +69,13 @@ fn chosen(spec: &Spec, wanted: impl Fn(&NamespaceChoice) -> bool) -> Vec<Kind> {
 fn order_of_joins_is_legal(plan: &Plan, facts: &HostFacts) -> Result<(), TestCaseError> {
     let joins = joins(plan);
     let place = |wanted: Kind| joins.iter().position(|(_, kind)| *kind == wanted);
-    prop_assert_eq!(place(Kind::Mount), None, "the mount namespace is always a new one");
+    if let Some(mount) = place(Kind::Mount) {
+        prop_assert_eq!(mount, joins.len() - 1, "/proc is another after it");
+    }
     if let Some(user) = place(Kind::User) {
-        for (place, (_, kind)) in joins.iter().enumerate().filter(|(place, _)| *place != user) {
+        let others =
+            joins.iter().enumerate().filter(|(_, (_, kind))| !matches!(kind, Kind::User | Kind::Mount));
+        for (place, (_, kind)) in others {
             prop_assert_eq!(place < user, facts.privileged(), "{} and the user namespace", kind);
         }
     }
@@ -138,21 +143,31 @@ fn taken_mounts_are_used_once(plan: &Plan) -> Result<(), TestCaseError> {
 }
 
 /// The host's mounts are in sight until the root is entered, peers of the host's until they are severed.
-fn mounts_are_in_order(plan: &Plan) -> Result<(), TestCaseError> {
+fn mounts_are_in_order(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
     let one = |wanted: &dyn Fn(&Step) -> bool| {
         let places = places(plan, wanted);
         prop_assert_eq!(places.len(), 1);
         Ok(places[0])
     };
-    let severed = one(&|step| *step == Step::SeverMounts)?;
+    let own = spec.linux.is_new(Kind::Mount);
+    let severed = places(plan, |step| *step == Step::SeverMounts);
+    prop_assert_eq!(severed.len(), usize::from(own));
     let root = one(&|step| matches!(step, Step::MakeRoot { .. }))?;
-    let entered = one(&|step| *step == Step::EnterRoot)?;
-    prop_assert!(severed < root && root < entered);
+    let severed = severed.first().copied().unwrap_or(root);
+    let entered = one(&|step| matches!(step, Step::EnterRoot { .. }))?;
+    prop_assert!(severed <= root && root < entered);
+    for (_, step) in making(plan) {
+        match step {
+            Step::EnterRoot { by } => prop_assert_eq!(*by == RootEntry::Chroot, !own),
+            Step::MakeRoot { attach, .. } => prop_assert_eq!(*attach, own),
+            _ => {}
+        }
+    }
     for (place, (phase, step)) in making(plan).into_iter().enumerate() {
         match step {
             Step::TakeMount { .. } => prop_assert!(place < severed),
             Step::ChangeMount { .. } => prop_assert!(place > root),
-            Step::SeverMounts | Step::MakeRoot { .. } | Step::EnterRoot => {}
+            Step::SeverMounts | Step::MakeRoot { .. } | Step::EnterRoot { .. } => {}
             _ if subject(step) == Subject::Mount => {
                 prop_assert!(place > root && place < entered, "{step:?}");
             }
@@ -328,8 +343,8 @@ proptest! {
 
     #[test]
     fn mounts_come_between_the_severing_and_the_root(config in any_config(), facts in any_host()) {
-        let Some((_, plan)) = of(&config, &facts) else { return Ok(()) };
-        mounts_are_in_order(&plan)?;
+        let Some((spec, plan)) = of(&config, &facts) else { return Ok(()) };
+        mounts_are_in_order(&plan, &spec)?;
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::MountOverlay { .. }
         | Step::MountFilesystem { .. }
         | Step::AttachMount { .. }
+        | Step::BindCgroup { .. }
         | Step::MakeDevice { .. }
         | Step::BindDevice { .. }
         | Step::MakeSymlink { .. }
@@ -40,7 +41,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
         | Step::Reconfigure { .. }
-        | Step::EnterRoot => Subject::Mount,
+        | Step::EnterRoot { .. } => Subject::Mount,
         Step::NewKeyring
         | Step::NewSession { .. }
         | Step::SetRlimit { .. }

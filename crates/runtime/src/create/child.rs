@@ -101,6 +101,8 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: None,
+        detached: false,
+        groups: None,
         placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,

@@ -46,6 +46,8 @@ pub struct CreateRequest<'a> {
     pub die_with_parent: bool,
     /// The session keyring of the caller is the container's too.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2): where the host's is an initramfs.
+    pub no_pivot: bool,
     /// A listening UNIX stream socket that takes a pidfd of the container's process.
     pub pidfd_socket: Option<&'a Path>,
     /// How many descriptors behind the standard streams, from 3 on, the command inherits.
@@ -65,6 +67,7 @@ impl<'a> CreateRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             keep_keyring: false,
+            no_pivot: false,
             pidfd_socket: None,
             preserved: 0,
             cgroups: CgroupDriver::default(),
@@ -82,6 +85,7 @@ impl<'a> CreateRequest<'a> {
         Options {
             die_with_parent: self.die_with_parent,
             keep_keyring: self.keep_keyring,
+            no_pivot: self.no_pivot,
             cgroups: self.cgroups,
         }
     }
@@ -321,6 +325,7 @@ impl Work<'_> {
             init: self.spec.init,
             bundle: self.spec.bundle.clone(),
             rootfs: self.spec.root.path.clone(),
+            chrooted: !self.spec.linux.is_new(holm_namespaces::Kind::Mount),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),

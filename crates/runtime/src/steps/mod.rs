@@ -76,8 +76,12 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Whether the root is attached nowhere.
+    pub(crate) detached: bool,
     /// Mounts that are in their places, by what the configuration calls those.
     pub(crate) placed: BTreeMap<PathBuf, Detached>,
+    /// Where this process is in the cgroups, once it was asked.
+    pub(crate) groups: Option<Layout>,
     /// What takes the writes to overlays.
     pub(crate) scratch: Option<Scratch>,
     /// The terminal's other side.
@@ -113,7 +117,9 @@ impl ChildBench {
                 take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
             }
             Step::SeverMounts => root::sever(),
-            Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MakeRoot { path, attach, source, change } => {
+                root::make(self, attach.then_some(path), source, change)
+            }
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
                 let (source, inherits) = (source.as_deref(), *inherits);
@@ -127,6 +133,10 @@ impl ChildBench {
             Step::AttachMount { slot, destination, change, symlinks, copy_link } => {
                 let place = mounts::Place { destination, symlinks: *symlinks, change };
                 mounts::attach(self, *slot, &place, *copy_link)
+            }
+            Step::BindCgroup { hierarchy, own, destination, change, symlinks } => {
+                let place = mounts::Place { destination, symlinks: *symlinks, change };
+                cgroup::bind(self, hierarchy, *own, &place)
             }
             Step::MakeDevice { device, own_mount, default } => {
                 devices::make(self, device, *own_mount, *default)
@@ -142,7 +152,7 @@ impl ChildBench {
             Step::ReadonlyPath { path } => masks::readonly(self, path),
             Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
-            Step::EnterRoot => root::enter(self),
+            Step::EnterRoot { by } => root::enter(self, *by),
             _ => self.run_privileges(step),
         }
     }
