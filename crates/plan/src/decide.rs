@@ -4,7 +4,7 @@ use holm_namespaces::Kind;
 use holm_spec::Spec;
 
 use crate::{
-    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, namespaces,
+    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
     privileges,
 };
 
@@ -23,6 +23,7 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
+    hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
         plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
         plan.command = Some(Command {
@@ -85,6 +86,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) take: Vec<Step>,
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
+    /// What comes after the hooks, which see the root as it is mounted and may still mount into it.
+    pub(crate) enter: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
     /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
@@ -109,6 +112,7 @@ impl<'a> Draft<'a> {
             take: Vec::new(),
             isolate: Vec::new(),
             root: Vec::new(),
+            enter: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             no_pivot: false,
@@ -148,7 +152,11 @@ impl<'a> Draft<'a> {
             adopt: self.adopt,
             isolate: self.isolate,
             root: self.take.into_iter().chain(self.root).collect(),
+            hooks: Vec::new(),
+            enter: self.enter,
             privileges: Vec::new(),
+            start: Vec::new(),
+            started: Vec::new(),
             command: None,
             undo: self.undo,
         }

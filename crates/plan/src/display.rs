@@ -72,6 +72,9 @@ impl fmt::Display for Step {
                 RootEntry::Move => "move the root onto /, and leave the host's",
                 RootEntry::Chroot => "make the root /, in the mount namespace of others",
             }),
+            Self::RunHook { kind, hook } => {
+                write!(f, "run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
+            }
             _ => self.fmt_mounts(f),
         }
     }

@@ -80,8 +80,8 @@ fn finish(draft: &mut Draft<'_>) {
     if let Some(path) = cwd.filter(|cwd| cwd.parent().is_some()) {
         draft.root.push(Step::MakeDirectory { path: path.clone() });
     }
-    draft.root.extend(linux.readonly_paths.iter().map(|path| Step::ReadonlyPath { path: path.clone() }));
-    draft.root.extend(linux.masked_paths.iter().map(|path| Step::MaskPath { path: path.clone() }));
+    draft.enter.extend(linux.readonly_paths.iter().map(|path| Step::ReadonlyPath { path: path.clone() }));
+    draft.enter.extend(linux.masked_paths.iter().map(|path| Step::MaskPath { path: path.clone() }));
     mounts::finish(draft);
     let linux = &draft.spec.linux;
     if draft.spec.root.readonly {
@@ -89,13 +89,13 @@ fn finish(draft: &mut Draft<'_>) {
         let parts = draft.spec.root.overlay.iter().flat_map(|overlay| overlay.parts.clone());
         let change = MountChange { set: MountAttr::RDONLY, ..MountChange::default() };
         let read_only = |path| Step::ChangeMount { path, change: change.clone() };
-        draft.root.extend(parts.chain([PathBuf::from("/")]).map(read_only));
+        draft.enter.extend(parts.chain([PathBuf::from("/")]).map(read_only));
     }
-    draft.root.push(Step::EnterRoot { by: entry(draft) });
+    draft.enter.push(Step::EnterRoot { by: entry(draft) });
     let later = |change: &PropagationChange| change.propagation != Propagation::Slave;
     if let Some(change) = linux.rootfs_propagation.filter(later) {
         let change = MountChange { propagation: vec![propagation_step(change)], ..MountChange::default() };
-        draft.root.push(Step::ChangeMount { path: PathBuf::from("/"), change });
+        draft.enter.push(Step::ChangeMount { path: PathBuf::from("/"), change });
     }
 }
 

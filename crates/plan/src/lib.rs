@@ -12,6 +12,7 @@ mod display;
 mod exec;
 mod facts;
 mod filesystem;
+mod hooks;
 mod mounts;
 mod namespaces;
 mod phases;

@@ -118,7 +118,7 @@ pub(crate) fn finish(draft: &mut Draft<'_>) {
     let step =
         |path: PathBuf| Step::ChangeMount { path, change: MountChange { set, ..MountChange::default() } };
     let steps: Vec<Step> = late.map(|mount| step(mount.destination.clone())).collect();
-    draft.root.extend(steps);
+    draft.enter.extend(steps);
 }
 
 /// The attributes and propagation of a mount of the configuration.

@@ -6,7 +6,7 @@ use holm_cgroups::CgroupPath;
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
-use holm_spec::Device;
+use holm_spec::{Device, Hook, HookKind};
 use serde::{Serialize, Serializer};
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
@@ -352,6 +352,13 @@ pub enum Step {
     EnterRoot {
         /// In which way.
         by: RootEntry,
+    },
+    /// A program of the configuration runs, with the container's state on its standard input.
+    RunHook {
+        /// When.
+        kind: HookKind,
+        /// Which.
+        hook: Hook,
     },
     /// A session keyring of its own.
     NewKeyring,

@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Refuses the first one that is there.
 pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
-    let sections = hooks(config).into_iter().chain(process(config)).chain(linux(config));
+    let sections = process(config).into_iter().chain(linux(config));
     match sections.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(Error::Unsupported { field: field.into() }),
         None => Ok(()),
@@ -15,18 +15,6 @@ pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
 }
 
 type Sections = Vec<(&'static str, bool)>;
-
-fn hooks(config: &oci::Spec) -> Sections {
-    let Some(hooks) = config.hooks() else { return Vec::new() };
-    let any = |list: &Option<Vec<oci::Hook>>| list.as_ref().is_some_and(|hooks| !hooks.is_empty());
-    vec![
-        ("hooks.createRuntime", any(hooks.create_runtime())),
-        ("hooks.createContainer", any(hooks.create_container())),
-        ("hooks.startContainer", any(hooks.start_container())),
-        ("hooks.poststart", any(hooks.poststart())),
-        ("hooks.poststop", any(hooks.poststop())),
-    ]
-}
 
 fn process(config: &oci::Spec) -> Sections {
     let Some(process) = config.process() else { return Vec::new() };

@@ -9,6 +9,7 @@ pub(crate) enum Subject {
     Namespace,
     Mount,
     Process,
+    Hook,
 }
 
 /// A kind of step that is added later has to find its place here.
@@ -42,6 +43,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::ChangeMount { .. }
         | Step::Reconfigure { .. }
         | Step::EnterRoot { .. } => Subject::Mount,
+        Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
         | Step::NewSession { .. }
         | Step::SetRlimit { .. }

@@ -14,15 +14,17 @@ pub(crate) mod take;
 pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
 use holm_mounts::{Detached, Root, Scratch};
 use holm_plan::{Slot, Step};
+use holm_spec::{Hook, HookKind};
 use rustix::process::Pid;
 
 use crate::error::StepError;
+use crate::hooks::Told;
 
 pub(crate) type StepResult = Result<(), StepError>;
 
@@ -36,6 +38,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) child: Option<Pid>,
     /// Mounts that were taken for the child.
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
+    /// What hooks hear.
+    pub(crate) told: Option<Told>,
 }
 
 impl ParentBench<'_> {
@@ -52,6 +56,10 @@ impl ParentBench<'_> {
                 &take::Source { path, recursive: *recursive, follow: *follow },
                 idmap.as_ref(),
             ),
+            Step::RunHook { kind, hook } => {
+                let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
+                told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
+            }
             other => Err(misplaced(other)),
         }
     }
@@ -90,6 +98,8 @@ pub(crate) struct ChildBench {
     pub(crate) takes_terminal: bool,
     /// What covers masked files and directories, made when the first is masked.
     pub(crate) covers: masks::Covers,
+    /// What hooks hear.
+    pub(crate) told: Option<Told>,
 }
 
 impl ChildBench {
@@ -153,6 +163,7 @@ impl ChildBench {
             Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
             Step::EnterRoot { by } => root::enter(self, *by),
+            Step::RunHook { kind, hook } => self.run_hook(step, *kind, hook),
             _ => self.run_privileges(step),
         }
     }
@@ -171,6 +182,13 @@ impl ChildBench {
             Step::DieWithParent => privileges::die_with_parent(),
             other => Err(misplaced(other)),
         }
+    }
+
+    /// In the root, which it can reach by its path on the host too.
+    fn run_hook(&self, step: &Step, kind: HookKind, hook: &Hook) -> StepResult {
+        let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        told.run_in(kind, hook, Some(own), Some(self.root()?.as_fd()))
     }
 
     /// What takes the writes to overlays.
