@@ -49,6 +49,8 @@ pub struct Record {
     pub init: bool,
     /// Its bundle.
     pub bundle: PathBuf,
+    /// The file that its configuration was read from.
+    pub config: PathBuf,
     /// Its root, as the bundle has it.
     pub rootfs: PathBuf,
     /// Whether that is the root of its process alone, in a mount namespace that is not its own.

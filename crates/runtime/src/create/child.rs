@@ -127,7 +127,6 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         taken: std::collections::BTreeMap::new(),
         root: None,
         detached: false,
-        groups: None,
         placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,

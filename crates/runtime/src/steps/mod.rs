@@ -47,6 +47,9 @@ impl ParentBench<'_> {
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
             Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::SetLimits { resources } => cgroup::limit(self, resources),
+            Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
+            Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
@@ -88,8 +91,6 @@ pub(crate) struct ChildBench {
     pub(crate) detached: bool,
     /// Mounts that are in their places, by what the configuration calls those.
     pub(crate) placed: BTreeMap<PathBuf, Detached>,
-    /// Where this process is in the cgroups, once it was asked.
-    pub(crate) groups: Option<Layout>,
     /// What takes the writes to overlays.
     pub(crate) scratch: Option<Scratch>,
     /// The terminal's other side.
@@ -143,10 +144,6 @@ impl ChildBench {
             Step::AttachMount { slot, destination, change, symlinks, copy_link } => {
                 let place = mounts::Place { destination, symlinks: *symlinks, change };
                 mounts::attach(self, *slot, &place, *copy_link)
-            }
-            Step::BindCgroup { hierarchy, own, destination, change, symlinks } => {
-                let place = mounts::Place { destination, symlinks: *symlinks, change };
-                cgroup::bind(self, hierarchy, *own, &place)
             }
             Step::MakeDevice { device, own_mount, default } => {
                 devices::make(self, device, *own_mount, *default)

@@ -83,11 +83,6 @@ pub(crate) fn attach(bench: &mut ChildBench, slot: Slot, place: &Place<'_>, copy
     if let (true, Some(target)) = (copy_link, link_of(mount.as_fd())?) {
         return link(bench.root()?, &target, place);
     }
-    place_mount(bench, mount, place)
-}
-
-/// Puts a mount of the host in its place.
-pub(crate) fn place_mount(bench: &mut ChildBench, mount: Detached, place: &Place<'_>) -> StepResult {
     if place.destination == Path::new("/proc") && !is_procfs(mount.as_fd())? {
         let hint = "programs, and whoever joins the container, rely on what stands there: bind a /proc, or mount one";
         return Err(StepError::new("fstatfs(mount for /proc): not a procfs").hinting(hint));
