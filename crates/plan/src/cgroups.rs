@@ -7,7 +7,7 @@ use holm_mounts::{FsOption, MountAttr};
 use holm_namespaces::Kind;
 use holm_spec::{Mount, MountSource};
 
-use crate::decide::Draft;
+use crate::decide::{Draft, Taking};
 use crate::mounts::{change, symlinks_to};
 use crate::{CgroupDriver, Error, Inherits, MountChange, Step};
 
@@ -100,21 +100,53 @@ fn owner(draft: &Draft<'_>) -> Option<u32> {
 
 /// The mounts of the container's view: one of cgroup2, or a directory with one of each v1 hierarchy.
 pub(crate) fn mounts(draft: &mut Draft<'_>, mount: &Mount) {
-    let layout = &draft.facts.cgroups.layout;
-    let own_namespace = draft.spec.linux.is_new(Kind::Cgroup);
     let mut change = change(draft, mount);
-    if !own_namespace {
-        // The whole hierarchy of the host is in sight: reading it is what was asked for, writing to it is a way out.
+    if !draft.spec.linux.is_new(Kind::Cgroup) && (shows_all(draft) || made(draft).is_none()) {
+        // More than the container's own is in sight: reading it is what was asked for, writing to it is a way out.
         change.set |= MountAttr::RDONLY;
         change.clear -= MountAttr::RDONLY;
     }
-    match layout.hierarchies.as_slice() {
+    match draft.facts.cgroups.layout.hierarchies.as_slice() {
         [] => {}
-        [only] if only.version == Version::V2 => {
-            draft.root.push(filesystem(&mount.destination, only, change));
-        }
+        [only] if only.version == Version::V2 => view(draft, &mount.destination, only, change),
         _ => legacy(draft, mount, &change),
     }
+}
+
+/// The cgroup that the container gets in every hierarchy; an ordinary user's may be missing in some.
+fn made<'d>(draft: &'d Draft<'_>) -> Option<&'d CgroupPath> {
+    let path = draft.prepare.iter().find_map(|step| match step {
+        Step::CreateCgroup { path } => Some(path),
+        _ => None,
+    });
+    path.filter(|_| draft.facts.privileged())
+}
+
+/// Without a cgroup namespace a mount of cgroup2 is of the whole hierarchy; one in a user namespace is refused then
+/// (cgroups(7)).
+fn shows_all(draft: &Draft<'_>) -> bool {
+    draft.facts.cgroups.layout.kind() == holm_cgroups::Kind::Unified
+        && !draft.spec.linux.namespaces.contains_key(&Kind::User)
+}
+
+/// One hierarchy: mounted in the container's cgroup namespace, else its own cgroup, bound. (runc has it so.)
+fn view(draft: &mut Draft<'_>, destination: &Path, hierarchy: &Hierarchy, change: MountChange) {
+    let bound = if draft.spec.linux.namespaces.contains_key(&Kind::Cgroup) || shows_all(draft) {
+        None
+    } else {
+        made(draft).map_or_else(|| hierarchy.own_directory(), |path| hierarchy.directory_of(path).ok())
+    };
+    let step = match bound {
+        None => filesystem(destination, hierarchy, change),
+        Some(directory) => Step::AttachMount {
+            slot: draft.take_mount(&directory, Taking::plainly(false)),
+            destination: destination.to_owned(),
+            change,
+            symlinks: symlinks_to(destination),
+            copy_link: false,
+        },
+    };
+    draft.root.push(step);
 }
 
 fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
@@ -130,7 +162,7 @@ fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
     });
     for hierarchy in &draft.facts.cgroups.layout.hierarchies {
         let Some(name) = hierarchy.mount_point.file_name() else { continue };
-        draft.root.push(filesystem(&mount.destination.join(name), hierarchy, change.clone()));
+        view(draft, &mount.destination.join(name), hierarchy, change.clone());
         draft.root.extend(links(&mount.destination, hierarchy, Path::new(name)));
     }
     if change.set.contains(MountAttr::RDONLY) {

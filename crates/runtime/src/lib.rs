@@ -29,8 +29,8 @@ mod steps;
 
 pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use lifecycle::{
-    Container, CreateRequest, Event, ExecRequest, create, delete, delete_made_of, events, exec, kill, list,
-    member, pause, plan, processes, resume, run, start, state, stats, update,
+    Container, CreateRequest, Event, ExecRequest, config, create, delete, delete_made_of, events, exec, kill,
+    list, member, pause, plan, processes, resume, run, start, state, stats, update,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;

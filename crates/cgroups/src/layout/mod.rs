@@ -124,6 +124,15 @@ impl Hierarchy {
         (!below.split('/').any(|name| name == "..")).then_some(below)
     }
 
+    /// The directory of a container's group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] for a relative path when the mount does not show the own group.
+    pub fn directory_of(&self, path: &CgroupPath) -> Result<PathBuf> {
+        Ok(self.mount_point.join(self.below_mount(path)?))
+    }
+
     /// `path` from the mount point on.
     pub(crate) fn below_mount(&self, path: &CgroupPath) -> Result<String> {
         if path.is_absolute() {

@@ -38,7 +38,7 @@ pub struct ExecRequest<'a> {
     /// As for a creation.
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
-    pub preserved: u32,
+    pub preserved: &'a [u32],
     /// Groups below the container's that the process is in; they must be there.
     pub cgroups: &'a [SubGroup],
     /// Also in a container that is paused; the process begins when that is resumed.
@@ -55,7 +55,7 @@ impl<'a> ExecRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             pidfd_socket: None,
-            preserved: 0,
+            preserved: &[],
             cgroups: &[],
             ignore_paused: false,
         }

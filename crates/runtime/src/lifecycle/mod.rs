@@ -17,5 +17,5 @@ pub use exec::{ExecRequest, exec};
 pub use kill::kill;
 pub use pause::{pause, resume};
 pub use start::start;
-pub use state::{list, member, state};
+pub use state::{config, list, member, state};
 pub use update::update;
