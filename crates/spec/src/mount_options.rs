@@ -244,7 +244,7 @@ mod tests {
             let options = MountOptions::parse(&words);
             for change in [options.attributes, options.recursive] {
                 // The access times are a field that is cleared before it is set.
-                prop_assert!((change.set & change.clear - MountAttr::ATIME).is_empty(), "{change:?}");
+                prop_assert!((change.set & (change.clear - MountAttr::ATIME)).is_empty(), "{change:?}");
             }
             // A word that alone is for the file system is so among others, and they stay in their order.
             let data = |words: &[String]| MountOptions::parse(words).data;
