@@ -12,6 +12,7 @@ mod limits;
 mod names;
 mod oci;
 mod ps;
+mod run_limits;
 mod signals;
 mod stop;
 
