@@ -6,17 +6,28 @@ use clap_complete::{Shell, generate_to};
 
 use crate::Result;
 
-/// Writes `holm.1`, and a page for each command that is not hidden: `holm-run.1`, `holm-oci-create.1`.
-pub(crate) fn man(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory)?;
-    Ok(clap_mangen::generate_to(holm::command(), directory)?)
+/// Both programs, by their names.
+fn programs() -> [(&'static str, clap::Command); 2] {
+    [("holm", holm::command()), ("holm-runtime", holm_oci::command())]
 }
 
-/// Writes a file for each shell that clap knows.
+/// Writes `holm.1` and `holm-runtime.1`, and a page for each command that is not hidden: `holm-run.1`,
+/// `holm-oci-create.1`, `holm-runtime-create.1`.
+pub(crate) fn man(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory)?;
+    for (_, command) in programs() {
+        clap_mangen::generate_to(command, directory)?;
+    }
+    Ok(())
+}
+
+/// Writes a file of each program for each shell that clap knows.
 pub(crate) fn completions(directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
-        generate_to(shell, &mut holm::command(), "holm", directory)?;
+        for (name, mut command) in programs() {
+            generate_to(shell, &mut command, name, directory)?;
+        }
     }
     Ok(())
 }
@@ -34,7 +45,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         pages.sort_unstable();
-        for page in ["holm.1", "holm-run.1", "holm-oci-create.1"] {
+        for page in ["holm.1", "holm-run.1", "holm-oci-create.1", "holm-runtime.1", "holm-runtime-exec.1"] {
             assert!(pages.contains(&page.to_owned()), "{pages:?}");
         }
         let run = std::fs::read_to_string(directory.path().join("holm-run.1")).unwrap();
@@ -45,6 +56,6 @@ mod tests {
     fn every_shell_has_a_file() {
         let directory = tempfile::tempdir().unwrap();
         completions(directory.path()).unwrap();
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 10);
     }
 }

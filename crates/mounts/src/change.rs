@@ -1,10 +1,13 @@
 //! Changing mounts that are in place.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use holm_sys::{Errno, MountAttr, MountSetattr, Result, mount_setattr};
+use holm_sys::{Context, Errno, MountAttr, MountSetattr, Result, mount_setattr};
 
-use crate::{Propagation, legacy};
+use rustix::mount::{FsPickFlags, fsconfig_reconfigure, fspick};
+
+use crate::detached::configure;
+use crate::{FsOption, Propagation, legacy};
 
 /// Sets and clears attributes of the mount at `mount` (and, with `recursive`, of all below it), by mount_setattr(2)
 /// (Linux 5.12); before that, for mounts that are attached, as [`legacy::set_attributes`] does.
@@ -26,6 +29,19 @@ pub fn set_attributes(
         Err(error) if error.errno() == Errno::NOSYS => legacy::set_attributes(mount, set, clear, recursive),
         result => result,
     }
+}
+
+/// Gives the file system that `mount` is open on other options; fspick(2), fsconfig(2) (Linux 5.2).
+///
+/// # Errors
+///
+/// `EINVAL` when `mount` is not the root of a mount, or for an option that the file system does not change; `EPERM` without
+/// `CAP_SYS_ADMIN` over the user namespace of the file system.
+pub fn reconfigure(mount: BorrowedFd<'_>, options: &[FsOption]) -> Result<()> {
+    let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+    let context = fspick(mount, "", flags).call(|| format!("fspick({})", mount.as_raw_fd()))?;
+    options.iter().try_for_each(|option| configure(context.as_fd(), option))?;
+    fsconfig_reconfigure(&context).call(|| "fsconfig(FSCONFIG_CMD_RECONFIGURE)")
 }
 
 /// Changes the propagation of the mount at `mount`, and with `recursive` of all below it.

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use holm_sys::{Context, MountAttr, Result};
+use holm_sys::{Context, Errno, Error, MountAttr, Result};
 use rustix::fs::CWD;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -88,6 +88,20 @@ impl Detached {
         Ok(Self { fd })
     }
 
+    /// As [`Detached::copy_of_path`], but of a symbolic link at the end of `path` itself.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn copy_of_link(path: &Path, recursive: bool) -> Result<Self> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_SYMLINK_NOFOLLOW
+            | recursive_flag(recursive);
+        let call = || format!("open_tree({path:?}, OPEN_TREE_CLONE|AT_SYMLINK_NOFOLLOW)");
+        Ok(Self { fd: open_tree(CWD, path, flags).call(call)? })
+    }
+
     /// As [`Detached::copy_of_path`], of what `source` is open on.
     ///
     /// # Errors
@@ -134,9 +148,18 @@ fn recursive_flag(recursive: bool) -> OpenTreeFlags {
     if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() }
 }
 
-fn configure(context: BorrowedFd<'_>, option: &FsOption) -> Result<()> {
+/// mount(2) has these as flags, which it takes for every file system; fsconfig(2) only for one that knows the word, and the
+/// others lose nothing without.
+const FLAGS_OF_SOME: [&str; 4] = ["acl", "noacl", "iversion", "noiversion"];
+
+/// Sets one option of a file system that is being made or changed.
+pub(crate) fn configure(context: BorrowedFd<'_>, option: &FsOption) -> Result<()> {
     let key = option.key.as_str();
     match &option.value {
+        None if FLAGS_OF_SOME.contains(&key) => match fsconfig_set_flag(context, key) {
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
+            Err(errno) => Err(Error::new(format!("fsconfig(FSCONFIG_SET_FLAG, {key:?})"), errno)),
+        },
         None => fsconfig_set_flag(context, key).call(|| format!("fsconfig(FSCONFIG_SET_FLAG, {key:?})")),
         Some(value) => fsconfig_set_string(context, key, value.as_str())
             .call(|| format!("fsconfig(FSCONFIG_SET_STRING, {key:?}, {value:?})")),

@@ -24,6 +24,8 @@ pub fn set_attributes(
     clear: MountAttr,
     recursive: bool,
 ) -> Result<()> {
+    // A remount that does not name it clears it.
+    let clear = clear - MountAttr::NOSYMFOLLOW;
     let unknown = (set | clear).difference(PAIRS.iter().fold(MountAttr::ATIME, |all, (attr, _)| all | *attr));
     if !unknown.is_empty() || set.contains(MountAttr::STRICTATIME) {
         return Err(Error::new(format!("mount(MS_REMOUNT|MS_BIND, {set:?})"), Errno::OPNOTSUPP));

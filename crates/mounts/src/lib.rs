@@ -15,7 +15,7 @@ mod pivot;
 mod propagation;
 mod root;
 
-pub use change::{set_attributes, set_propagation};
+pub use change::{reconfigure, set_attributes, set_propagation};
 pub use detached::{Detached, FsOption};
 pub use holm_sys::MountAttr;
 pub use mountinfo::{MountEntry, parse_mountinfo, unescape};

@@ -1,7 +1,7 @@
 //! Nodes of devices, FIFOs and links inside a root.
 
 use std::ffi::OsString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ impl Root {
     ///
     /// As [`Root::resolve_nofollow`].
     pub fn link_at(&self, path: &Path) -> Result<Option<PathBuf>> {
-        link_of(&self.resolve_nofollow(path)?)
+        link_of(self.resolve_nofollow(path)?.as_fd())
     }
 }
 
@@ -97,7 +97,7 @@ impl Root {
 /// # Errors
 ///
 /// What fstat(2) or readlinkat(2) says.
-pub fn link_of(fd: &OwnedFd) -> Result<Option<PathBuf>> {
+pub fn link_of(fd: BorrowedFd<'_>) -> Result<Option<PathBuf>> {
     let stat = fs::fstat(fd).call(|| format!("fstat({})", fd.as_raw_fd()))?;
     if !FileType::from_raw_mode(stat.st_mode).is_symlink() {
         return Ok(None);

@@ -8,8 +8,8 @@ use holm_namespaces::Kind;
 use holm_spec::Mount;
 
 use crate::decide::Draft;
-use crate::filesystem::{change, symlinks};
-use crate::{Error, MountChange, Step};
+use crate::mounts::{change, symlinks_to};
+use crate::{Error, Inherits, MountChange, Step};
 
 /// A cgroup of its own, where the caller may make one. An ordinary user without a delegated cgroup stays in the
 /// caller's: limits would be refused, but isolation does not depend on it.
@@ -61,7 +61,8 @@ fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
         source: Some("cgroup".into()),
         options: vec![FsOption::pair("mode", "755")],
         change: writable,
-        symlinks: symlinks(&mount.destination),
+        symlinks: symlinks_to(&mount.destination),
+        inherits: Inherits::Nothing,
     });
     for hierarchy in &draft.facts.cgroups.layout.hierarchies {
         let Some(name) = hierarchy.mount_point.file_name() else { continue };
@@ -97,7 +98,8 @@ fn filesystem(destination: &Path, hierarchy: &Hierarchy, change: MountChange) ->
         source: Some("cgroup".into()),
         options,
         change,
-        symlinks: symlinks(destination),
+        symlinks: symlinks_to(destination),
+        inherits: Inherits::Nothing,
     }
 }
 

@@ -4,7 +4,8 @@ use holm_namespaces::Kind;
 use holm_spec::Spec;
 
 use crate::{
-    CloneStep, Command, Error, HostFacts, Plan, Slot, Step, cgroups, filesystem, namespaces, privileges,
+    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
+    privileges,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -21,6 +22,7 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
+    hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
         plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
         plan.command = Some(Command {
@@ -54,6 +56,22 @@ pub enum CgroupDriver {
     Disabled,
 }
 
+/// How a mount of the host is taken.
+pub(crate) struct Taking {
+    /// With all below it.
+    pub(crate) recursive: bool,
+    pub(crate) idmap: Option<Idmap>,
+    /// A link at the end of its path is followed.
+    pub(crate) follow: bool,
+}
+
+impl Taking {
+    /// As it is, with all below it or alone.
+    pub(crate) fn plainly(recursive: bool) -> Self {
+        Self { recursive, idmap: None, follow: true }
+    }
+}
+
 /// A plan in the making.
 pub(crate) struct Draft<'a> {
     pub(crate) spec: &'a Spec,
@@ -65,6 +83,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) take: Vec<Step>,
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
+    /// What comes after the hooks, which see the root as it is mounted and may still mount into it.
+    pub(crate) enter: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
     /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
@@ -87,6 +107,7 @@ impl<'a> Draft<'a> {
             take: Vec::new(),
             isolate: Vec::new(),
             root: Vec::new(),
+            enter: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
             slots: 0,
@@ -100,17 +121,15 @@ impl<'a> Draft<'a> {
 
     /// Takes a mount of the host: by the parent where the child, root of a lesser user namespace, might not reach the
     /// path or keep its propagation; by the child where the parent may not.
-    pub(crate) fn take_mount(
-        &mut self,
-        path: &std::path::Path,
-        recursive: bool,
-        idmap: Option<bool>,
-    ) -> Slot {
+    pub(crate) fn take_mount(&mut self, path: &std::path::Path, how: Taking) -> Slot {
         let slot = self.slots;
         self.slots += 1;
-        let step = Step::TakeMount { slot, path: path.to_owned(), recursive, idmap };
         let across = self.spec.linux.namespaces.contains_key(&Kind::User) && self.facts.privileged();
-        if across {
+        // Namespaces for the maps of a mount are made by the parent.
+        let by_parent = across || how.idmap.as_ref().is_some_and(|idmap| idmap.maps.is_some());
+        let Taking { recursive, idmap, follow } = how;
+        let step = Step::TakeMount { slot, path: path.to_owned(), recursive, idmap, follow };
+        if by_parent {
             self.adopt.push(step);
         } else {
             self.take.push(step);
@@ -127,7 +146,11 @@ impl<'a> Draft<'a> {
             adopt: self.adopt,
             isolate: self.isolate,
             root: self.take.into_iter().chain(self.root).collect(),
+            hooks: Vec::new(),
+            enter: self.enter,
             privileges: Vec::new(),
+            start: Vec::new(),
+            started: Vec::new(),
             command: None,
             undo: self.undo,
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use holm_mounts::MountAttr;
 
-use crate::{IdMapWriter, MountChange, Plan, RootSource, Step, Who};
+use crate::{IdMapWriter, Idmap, Inherits, MountChange, Plan, RootSource, Step, Who};
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +68,9 @@ impl fmt::Display for Step {
             Self::WriteSysctl { path, value } => write!(f, "set /proc/sys/{} to {value}", path.display()),
             Self::OpenTerminal { .. } => f.write_str("open a terminal"),
             Self::EnterRoot => f.write_str("make the root /, and leave the host's"),
+            Self::RunHook { kind, hook } => {
+                write!(f, "run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
+            }
             _ => self.fmt_mounts(f),
         }
     }
@@ -78,7 +81,11 @@ impl Step {
         match self {
             Self::TakeMount { path, recursive, idmap, .. } => {
                 let tree = if *recursive { " and all below it" } else { "" };
-                let idmap = if idmap.is_some() { ", idmapped" } else { "" };
+                let idmap = match idmap {
+                    None => "",
+                    Some(Idmap { maps: None, .. }) => ", idmapped",
+                    Some(Idmap { maps: Some(_), .. }) => ", idmapped by maps of its own",
+                };
                 write!(f, "take the mount of {}{tree}{idmap}", path.display())
             }
             Self::SeverMounts => f.write_str("sever the mounts from the host's"),
@@ -88,13 +95,11 @@ impl Step {
             Self::MountOverlay { path, change } => {
                 write!(f, "overlay {} of the host{change}", path.display())
             }
-            Self::MountFilesystem { destination, fstype, options, change, .. } => {
+            Self::MountFilesystem { destination, fstype, options, change, inherits, .. } => {
                 write!(f, "mount {fstype} on {}", destination.display())?;
-                for option in options {
-                    write!(f, " {}", option.key)?;
-                    option.value.as_ref().map_or(Ok(()), |value| write!(f, "={value}"))?;
-                }
-                write!(f, "{change}")
+                write_options(f, options)?;
+                let copy = if *inherits == Inherits::Content { ", with a copy of what is there" } else { "" };
+                write!(f, "{change}{copy}")
             }
             Self::AttachMount { slot, destination, change, .. } => {
                 write!(f, "attach mount {slot} on {}{change}", destination.display())
@@ -109,6 +114,11 @@ impl Step {
             Self::MakeDirectory { path } => write!(f, "make the directory {}", path.display()),
             Self::MaskPath { path } => write!(f, "mask {}", path.display()),
             Self::ReadonlyPath { path } => write!(f, "make {} read-only", path.display()),
+            Self::Reconfigure { path, options, change } => {
+                write!(f, "reconfigure the file system on {}", path.display())?;
+                write_options(f, options)?;
+                write!(f, "{change}")
+            }
             Self::ChangeMount { path, change } => write!(f, "change the mount {}:{change}", path.display()),
             _ => self.fmt_privileges(f),
         }
@@ -130,6 +140,13 @@ impl Step {
             _ => Ok(()),
         }
     }
+}
+
+fn write_options(f: &mut fmt::Formatter<'_>, options: &[holm_mounts::FsOption]) -> fmt::Result {
+    options.iter().try_for_each(|option| {
+        write!(f, " {}", option.key)?;
+        option.value.as_ref().map_or(Ok(()), |value| write!(f, "={value}"))
+    })
 }
 
 fn write_maps(
@@ -170,6 +187,7 @@ impl fmt::Display for MountChange {
             set.iter_names()
                 .try_for_each(|(name, _)| write!(f, " {sign}{}", name.to_lowercase().replace('_', "")))
         };
+        f.write_str(if self.exact { " exactly" } else { "" })?;
         names(f, "+", self.set)?;
         // The access times are one field: what is cleared of it is not worth a word.
         names(f, "-", self.clear - MountAttr::ATIME)?;

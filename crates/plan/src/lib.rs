@@ -12,6 +12,8 @@ mod display;
 mod exec;
 mod facts;
 mod filesystem;
+mod hooks;
+mod mounts;
 mod namespaces;
 mod phases;
 mod privileges;
@@ -21,7 +23,10 @@ pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, JoinTarget, plan_exec};
 pub use facts::{CgroupFacts, HostFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};
-pub use step::{CapabilitySets, IdMapWriter, MountChange, PropagationStep, RootSource, Slot, Step, Symlinks};
+pub use step::{
+    CapabilitySets, IdMapWriter, Idmap, Inherits, MountChange, PropagationStep, RootSource, Slot, Step,
+    Symlinks,
+};
 
 use std::fmt;
 

@@ -33,8 +33,16 @@ pub enum Phase {
     Isolate,
     /// The child: the root and the mounts, the host still in sight.
     Root,
+    /// The parent, while the child waits with its mounts made: hooks.
+    Hooks,
+    /// The child: hooks in its namespaces, and then what ends its sight of the host.
+    Enter,
     /// The child, in its root: who it is.
     Privileges,
+    /// The child, when it is started, before the command runs: hooks in the container.
+    Start,
+    /// The parent, or whoever starts it, when the command runs: hooks.
+    Started,
     /// The parent, when the container goes.
     Undo,
 }
@@ -85,8 +93,19 @@ pub struct Plan {
     pub isolate: Vec<Step>,
     /// By the child: its root and mounts.
     pub root: Vec<Step>,
+    /// By the parent, while the child waits with its mounts made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Step>,
+    /// By the child: what is hidden, and the change into its root.
+    pub enter: Vec<Step>,
     /// By the child, in its root: its privileges, last of all before exec.
     pub privileges: Vec<Step>,
+    /// By the child, when it is started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<Step>,
+    /// By who starts it, when its command runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub started: Vec<Step>,
     /// What is run; none for a container that is only created.
     pub command: Option<Command>,
     /// By the parent, when the container goes.
@@ -95,14 +114,18 @@ pub struct Plan {
 
 impl Plan {
     /// The phases with their steps, in the order in which they run.
-    pub fn phases(&self) -> [(Phase, &[Step]); 7] {
+    pub fn phases(&self) -> [(Phase, &[Step]); 11] {
         [
             (Phase::Prepare, &self.prepare),
             (Phase::Between, &self.clone.between),
             (Phase::Adopt, &self.adopt),
             (Phase::Isolate, &self.isolate),
             (Phase::Root, &self.root),
+            (Phase::Hooks, &self.hooks),
+            (Phase::Enter, &self.enter),
             (Phase::Privileges, &self.privileges),
+            (Phase::Start, &self.start),
+            (Phase::Started, &self.started),
             (Phase::Undo, &self.undo),
         ]
     }
@@ -133,9 +156,9 @@ impl Phase {
     /// Who runs it.
     pub fn who(self) -> Who {
         match self {
-            Self::Prepare | Self::Adopt | Self::Undo => Who::Parent,
+            Self::Prepare | Self::Adopt | Self::Hooks | Self::Started | Self::Undo => Who::Parent,
             Self::Between => Who::Between,
-            Self::Isolate | Self::Root | Self::Privileges => Who::Child,
+            Self::Isolate | Self::Root | Self::Enter | Self::Privileges | Self::Start => Who::Child,
         }
     }
 
@@ -146,8 +169,11 @@ impl Phase {
             Self::Between => "on the way into the container's namespaces",
             Self::Adopt => "on the host, for the container's process",
             Self::Isolate => "in the container's namespaces",
-            Self::Root => "in the container's mount namespace",
+            Self::Hooks => "on the host, while the container's process waits",
+            Self::Root | Self::Enter => "in the container's mount namespace",
             Self::Privileges => "in the container",
+            Self::Start => "in the container, at its start",
+            Self::Started => "on the host, once the command runs",
             Self::Undo => "on the host, afterwards",
         }
     }

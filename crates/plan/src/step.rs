@@ -6,7 +6,7 @@ use holm_cgroups::CgroupPath;
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
-use holm_spec::Device;
+use holm_spec::{Device, Hook, HookKind};
 use serde::{Serialize, Serializer};
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
@@ -20,6 +20,30 @@ pub enum Symlinks {
     Follow,
     /// One in the way is an error: below /proc, /sys and /dev nobody has an honest use for one.
     Refuse,
+    /// They are, but one at the end is covered itself.
+    Cover,
+}
+
+/// What a new file system takes over from the directory that it covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inherits {
+    /// Nothing.
+    Nothing,
+    /// Its permissions, if it was there.
+    Mode,
+    /// A copy of all that is in it, its permissions and its owner.
+    Content,
+}
+
+/// How a mount is idmapped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Idmap {
+    /// All below it too.
+    pub recursive: bool,
+    /// By these maps, of uids and of gids; without them by those of the child's user namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maps: Option<(IdMap, IdMap)>,
 }
 
 /// Who writes the id maps of a new user namespace.
@@ -43,7 +67,7 @@ pub struct PropagationStep {
     pub recursive: bool,
 }
 
-/// What is changed on a mount, in this order: attributes of the tree, of the mount itself, propagation.
+/// What is changed on a mount, in this order: attributes of the mount itself, of the tree, propagation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct MountChange {
     /// To set on the mount.
@@ -52,6 +76,9 @@ pub struct MountChange {
     /// To clear on it.
     #[serde(serialize_with = "attributes")]
     pub clear: MountAttr,
+    /// What is not set is cleared, but for the access times, and for what is locked (mount_namespaces(7)).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// To set on it and all below.
     #[serde(serialize_with = "attributes")]
     pub set_recursive: MountAttr,
@@ -143,8 +170,10 @@ pub enum Step {
         path: PathBuf,
         /// With all mounts below it.
         recursive: bool,
-        /// Idmapped to the child's user namespace: the mount alone, or all below it too.
-        idmap: Option<bool>,
+        /// Idmapped.
+        idmap: Option<Idmap>,
+        /// A symbolic link at the end of the path is followed, not taken itself.
+        follow: bool,
     },
     /// A cgroup namespace of its own, rooted where the child is now.
     UnshareCgroup,
@@ -215,6 +244,8 @@ pub enum Step {
         change: MountChange,
         /// Links on the way.
         symlinks: Symlinks,
+        /// What it has from the directory that it covers.
+        inherits: Inherits,
     },
     /// A taken mount is put in its place.
     AttachMount {
@@ -226,6 +257,8 @@ pub enum Step {
         change: MountChange,
         /// Links on the way.
         symlinks: Symlinks,
+        /// When it is a symbolic link, the same link is made instead.
+        copy_link: bool,
     },
     /// A node is made; where the kernel does not allow that, the host's of the same number is bound.
     MakeDevice {
@@ -279,8 +312,24 @@ pub enum Step {
         /// What changes.
         change: MountChange,
     },
+    /// A file system that is in place gets other options.
+    Reconfigure {
+        /// Where, in the root.
+        path: PathBuf,
+        /// Its options.
+        options: Vec<FsOption>,
+        /// Its mount's attributes and propagation.
+        change: MountChange,
+    },
     /// The root becomes `/`, and the host's is out of reach.
     EnterRoot,
+    /// A program of the configuration runs, with the container's state on its standard input.
+    RunHook {
+        /// When.
+        kind: HookKind,
+        /// Which.
+        hook: Hook,
+    },
     /// A session keyring of its own.
     NewKeyring,
     /// A session of its own, with the terminal when there is one, and the standard streams in place.

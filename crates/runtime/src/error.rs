@@ -177,6 +177,13 @@ pub(crate) enum Failure {
         /// Why.
         error: StepError,
     },
+    /// A hook at the start failed.
+    Hook {
+        /// Which.
+        what: String,
+        /// Why.
+        error: StepError,
+    },
     /// Something else on the way.
     Other {
         /// What was tried.

@@ -72,6 +72,9 @@ impl<'a> Narrator<'a> {
                 .with_cause(&error.cause)
                 .with_some_hint(error.hint.clone())
                 .with_status(*status),
+            Failure::Hook { what, error } => Error::new(format!("cannot {what}"))
+                .with_cause(&error.cause)
+                .with_some_hint(error.hint.clone()),
             Failure::Other { what, error } => {
                 let hint = error.hint.clone().or_else(|| hints::for_clone(error.errno()));
                 Error::new(format!("cannot {what}"))

@@ -23,6 +23,15 @@ pub enum Error {
         #[source]
         cause: serde_json::Error,
     },
+    /// A value of another kind than the specification has there.
+    #[error("config.json: {field} is not what the specification has there")]
+    Form {
+        /// The JSON path.
+        field: String,
+        /// What was expected.
+        #[source]
+        cause: serde_json::Error,
+    },
     /// A value that the specification does not allow.
     #[error("config.json: {field} is {value}")]
     Invalid {
@@ -48,13 +57,33 @@ impl Error {
         Self::Invalid { field: field.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
+    /// The JSON path of what is wrong, where it has one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Form { field, .. } | Self::Invalid { field, .. } | Self::Unsupported { field } => {
+                Some(field)
+            }
+            Self::Read { .. } | Self::Syntax { .. } => None,
+        }
+    }
+
+    /// With the index that an element of `list` has, which was found alone.
+    pub(crate) fn at_index(mut self, list: &str, index: usize) -> Self {
+        if let Self::Form { field, .. } | Self::Invalid { field, .. } | Self::Unsupported { field } =
+            &mut self
+        {
+            *field = field.replacen(&format!("{list}[0]"), &format!("{list}[{index}]"), 1);
+        }
+        self
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { .. } => {
                 Some("a bundle is a directory with a config.json and a root file system".into())
             }
-            Self::Syntax { .. } => None,
+            Self::Syntax { .. } | Self::Form { .. } => None,
             Self::Invalid { allowed, .. } => Some(format!("allowed: {allowed}")),
             Self::Unsupported { field } => {
                 Some(format!("take {field} out of config.json, or use another runtime for it"))

@@ -8,20 +8,26 @@
 pub mod annotations;
 mod device;
 mod error;
+mod hooks;
 mod linux;
 mod load;
 mod mount;
+mod mount_idmap;
 mod mount_options;
 mod process;
 mod sysctl;
 mod unsupported;
+mod verify;
 
 pub use annotations::OverlayRoot;
 pub use device::{Device, DeviceKind};
 pub use error::Error;
+pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
 pub use load::{RootFilesystem, Spec, read_config};
-pub use mount::{IdmapChoice, Mount, MountSource};
-pub use mount_options::{AttributeChange, MountOptions, PropagationChange};
+pub use mount::{Mount, MountSource};
+pub use mount_idmap::{IdmapChoice, MountMaps};
+pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};
 pub use process::{Capabilities, Process, ResourceLimit, User};
 pub use sysctl::sysctl_namespace;
+pub use verify::problems;

@@ -153,7 +153,7 @@ fn kind(kind: oci::LinuxNamespaceType) -> Kind {
     }
 }
 
-fn id_map(field: &str, mappings: Option<&[oci::LinuxIdMapping]>) -> Result<Option<IdMap>, Error> {
+pub(crate) fn id_map(field: &str, mappings: Option<&[oci::LinuxIdMapping]>) -> Result<Option<IdMap>, Error> {
     let Some(mappings) = mappings.filter(|mappings| !mappings.is_empty()) else { return Ok(None) };
     let mapping =
         |m: &oci::LinuxIdMapping| Mapping { container: m.container_id(), host: m.host_id(), size: m.size() };

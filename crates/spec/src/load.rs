@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime as oci;
 
-use crate::{Error, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
+use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
 
 /// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
@@ -15,7 +15,7 @@ const USUAL_CONFIG: usize = 16 << 10;
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// The configuration of a bundle.
-const CONFIG: &str = "config.json";
+pub(crate) const CONFIG: &str = "config.json";
 
 /// Reads the `config.json` of a bundle, as it is.
 ///
@@ -23,12 +23,32 @@ const CONFIG: &str = "config.json";
 ///
 /// When it cannot be read, or is not a configuration.
 pub fn read_config(bundle: &Path) -> Result<oci::Spec, Error> {
+    let text = read_text(bundle)?;
+    serde_json::from_slice(&text).map_err(|cause| {
+        // What is JSON is read once more, for the path of what is wrong in it.
+        match serde_json::from_slice(&text).map(|value| read_value(&value)) {
+            Ok(Err(error)) => error,
+            _ => Error::Syntax { path: bundle.join(CONFIG), cause },
+        }
+    })
+}
+
+/// Reads the text of a bundle's `config.json`.
+pub(crate) fn read_text(bundle: &Path) -> Result<Vec<u8>, Error> {
     let path = bundle.join(CONFIG);
     let read_error = |cause| Error::Read { path: path.clone(), cause };
     let mut text = Vec::with_capacity(USUAL_CONFIG);
     let file = File::open(&path).map_err(read_error)?;
     file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
-    serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path, cause })
+    Ok(text)
+}
+
+/// Takes JSON for a configuration; what is of another kind is told by its path.
+pub(crate) fn read_value(config: &serde_json::Value) -> Result<oci::Spec, Error> {
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let field = error.path().to_string();
+        Error::Form { field, cause: error.into_inner() }
+    })
 }
 
 /// A checked configuration.
@@ -50,6 +70,8 @@ pub struct Spec {
     pub domainname: Option<String>,
     /// The `linux` section.
     pub linux: Linux,
+    /// The `hooks` section.
+    pub hooks: Hooks,
     /// Whether the runtime itself is the container's PID 1 ([`annotations::INIT`]).
     pub init: bool,
     /// All annotations.
@@ -103,6 +125,7 @@ impl Spec {
             version: config.version().clone(),
             bundle: bundle.to_owned(),
             linux,
+            hooks: Hooks::check(config.hooks().as_ref())?,
             annotations,
         })
     }

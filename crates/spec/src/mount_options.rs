@@ -20,6 +20,18 @@ pub struct PropagationChange {
     pub recursive: bool,
 }
 
+/// What becomes of a symbolic link that is the source of a bind mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceLink {
+    /// What it leads to is mounted.
+    #[default]
+    Follow,
+    /// It is mounted itself (`src-nofollow`).
+    Mount,
+    /// The same link is made at the destination (`copy-symlink`).
+    Copy,
+}
+
 /// What the words of `options` come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MountOptions {
@@ -33,10 +45,20 @@ pub struct MountOptions {
     pub propagation: Vec<PropagationChange>,
     /// `idmap` (false) or `ridmap` (true).
     pub idmap: Option<bool>,
+    /// The maps that were written after `idmap=` or `ridmap=`.
+    pub idmap_words: Option<String>,
+    /// `remount`.
+    pub remount: bool,
+    /// `tmpcopyup`.
+    pub copy_up: bool,
+    /// `src-nofollow`, `copy-symlink`.
+    pub source_link: SourceLink,
+    /// `dest-nofollow`.
+    pub covers_link: bool,
+    /// Flags of a file system that mount(8) knows, whatever the file system.
+    pub superblock: Vec<FsOption>,
     /// What the file system itself is told.
     pub data: Vec<FsOption>,
-    /// Words of runc and crun that this version does not carry out.
-    pub unsupported: Vec<String>,
 }
 
 impl MountOptions {
@@ -45,6 +67,11 @@ impl MountOptions {
         let mut options = Self::default();
         words.into_iter().for_each(|word| options.take(word.as_ref()));
         options
+    }
+
+    /// All that a file system is told.
+    pub(crate) fn of_filesystem(&self) -> Vec<FsOption> {
+        self.superblock.iter().chain(&self.data).cloned().collect()
     }
 
     fn take(&mut self, word: &str) {
@@ -60,17 +87,34 @@ impl MountOptions {
         match word {
             "bind" => self.bind = Some(self.bind.unwrap_or(false)),
             "rbind" => self.bind = Some(true),
-            "idmap" => self.idmap = Some(self.idmap.unwrap_or(false)),
-            "ridmap" => self.idmap = Some(true),
-            "defaults" | "" | "norelatime" | "nostrictatime" => {}
-            "tmpcopyup" | "copy-symlink" | "src-nofollow" | "dest-nofollow" => {
-                self.unsupported.push(word.into());
-            }
-            _ => self.data.push(match word.split_once('=') {
-                Some((key, value)) => FsOption::pair(key, value),
-                None => FsOption::flag(word),
-            }),
+            "remount" => self.remount = true,
+            "tmpcopyup" => self.copy_up = true,
+            "src-nofollow" => self.source_link = SourceLink::Mount,
+            "copy-symlink" => self.source_link = SourceLink::Copy,
+            "dest-nofollow" => self.covers_link = true,
+            "sync" | "async" | "dirsync" | "lazytime" | "nolazytime" | "mand" | "nomand" | "acl"
+            | "noacl" | "iversion" | "noiversion" => self.superblock.push(FsOption::flag(word)),
+            // No option at all; what they take back is the default; what the kernel logs.
+            "defaults" | "" | "norelatime" | "nostrictatime" | "rnorelatime" | "rnostrictatime"
+            | "silent" | "loud" => {}
+            _ => self.take_with_value(word),
         }
+    }
+
+    fn take_with_value(&mut self, word: &str) {
+        match word.split_once('=') {
+            None if word == "idmap" || word == "ridmap" => self.take_idmap(word),
+            Some((key @ ("idmap" | "ridmap"), maps)) => {
+                self.take_idmap(key);
+                self.idmap_words = Some(maps.to_owned());
+            }
+            Some((key, value)) => self.data.push(FsOption::pair(key, value)),
+            None => self.data.push(FsOption::flag(word)),
+        }
+    }
+
+    fn take_idmap(&mut self, word: &str) {
+        self.idmap = Some(word == "ridmap" || self.idmap.unwrap_or(false));
     }
 }
 

@@ -7,8 +7,7 @@ use crate::Error;
 
 /// Refuses the first one that is there.
 pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
-    let sections =
-        platforms(config).into_iter().chain(hooks(config)).chain(process(config)).chain(linux(config));
+    let sections = platforms(config).into_iter().chain(process(config)).chain(linux(config));
     match sections.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(Error::Unsupported { field: field.into() }),
         None => Ok(()),
@@ -22,18 +21,6 @@ fn platforms(config: &oci::Spec) -> Sections {
         ("vm", config.vm().is_some()),
         ("windows", config.windows().is_some()),
         ("solaris", config.solaris().is_some()),
-    ]
-}
-
-fn hooks(config: &oci::Spec) -> Sections {
-    let Some(hooks) = config.hooks() else { return Vec::new() };
-    let any = |list: &Option<Vec<oci::Hook>>| list.as_ref().is_some_and(|hooks| !hooks.is_empty());
-    vec![
-        ("hooks.createRuntime", any(hooks.create_runtime())),
-        ("hooks.createContainer", any(hooks.create_container())),
-        ("hooks.startContainer", any(hooks.start_container())),
-        ("hooks.poststart", any(hooks.poststart())),
-        ("hooks.poststop", any(hooks.poststop())),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use holm_spec::Hooks;
 use serde::{Deserialize, Serialize};
 
 use crate::ProcessId;
@@ -63,6 +64,9 @@ pub struct Record {
     pub expected_cgroup: Option<holm_cgroups::Record>,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
+    /// The hooks that run after its creation.
+    #[serde(default, skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
 }
 
 impl Record {

@@ -210,6 +210,29 @@ fn the_template_makes_a_container() {
 }
 
 #[test]
+fn everything_that_is_wrong_is_named_at_once() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "verify", "true");
+        assert_eq!(bundle.runtime(&["verify"]).finish().ok(), "");
+        let mut config = config(ground, "true");
+        config["process"]["cwd"] = json!("here");
+        config["process"]["user"]["uid"] = json!("root");
+        config["mounts"].as_array_mut().unwrap().push(json!({ "destination": "/x", "type": 7 }));
+        bundle.write(&config);
+        let told = bundle.runtime(&["verify", "--format", "json"]).finish();
+        let problems: Value = serde_json::from_str(&told.ends(1).out).unwrap();
+        let paths: Vec<&str> =
+            problems.as_array().unwrap().iter().map(|problem| problem["path"].as_str().unwrap()).collect();
+        for path in ["process.cwd", "process.user.uid", "mounts[1].type"] {
+            assert!(paths.contains(&path), "{path} is not in {paths:?}");
+        }
+        assert_eq!(paths.len(), 3, "{problems}");
+        bundle.runtime(&["create", &bundle.id]).finish().fails(1).mentions("config.json: ");
+        bundle.runtime(&["state", &bundle.id]).finish().fails(1);
+    });
+}
+
+#[test]
 fn what_is_not_there_yet_says_so() {
     each(|ground| {
         ground.holm_runtime(["checkpoint", "--image-path", "x", "id"]).finish().fails(1).mentions("yet");

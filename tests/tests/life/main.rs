@@ -7,6 +7,7 @@ mod crowd;
 mod dry_run;
 mod exec;
 mod exec_process;
+mod hooks;
 mod names;
 mod oci;
 mod ps;

@@ -3,6 +3,7 @@
 
 mod devices;
 mod host_root;
+mod options;
 mod other_kinds;
 mod propagation;
 mod volumes;

@@ -31,6 +31,8 @@ pub(super) struct Program<'a> {
     removed: Option<PathBuf>,
     /// What is run before each run, outside of the time.
     before: Option<Vec<OsString>>,
+    /// What is run behind it, in the same time.
+    then: Vec<Vec<OsString>>,
 }
 
 impl<'a> Row<'a> {
@@ -59,7 +61,7 @@ impl<'a> Program<'a> {
         words: impl IntoIterator<Item = W>,
     ) -> Self {
         let words = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
-        Self { place, stage, words, reports: false, removed: None, before: None }
+        Self { place, stage, words, reports: false, removed: None, before: None, then: Vec::new() }
     }
 
     pub(super) fn reporting(self) -> Self {
@@ -76,6 +78,12 @@ impl<'a> Program<'a> {
         Self { before: Some(words.into_iter().map(|word| word.as_ref().to_owned()).collect()), ..self }
     }
 
+    /// Runs another program behind it; its time counts too.
+    pub(super) fn then(mut self, words: Vec<OsString>) -> Self {
+        self.then.push(words);
+        self
+    }
+
     fn is_there(&self) -> std::result::Result<(), String> {
         let program = Path::new(self.words.first().map(OsString::as_os_str).unwrap_or_default());
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -83,7 +91,8 @@ impl<'a> Program<'a> {
         if found { Ok(()) } else { Err("not installed".to_owned()) }
     }
 
-    fn measure(&self) -> Result<Vec<Duration>> {
+    /// One sample, or several from a program that reports.
+    pub(super) fn measure(&self) -> Result<Vec<Duration>> {
         self.place.enter(self.stage)?;
         if let Some(directory) = &self.removed {
             empty(directory)?;
@@ -95,7 +104,12 @@ impl<'a> Program<'a> {
             let text = self.output()?;
             return text.lines().map(|line| Ok(Duration::from_nanos(line.parse()?))).collect();
         }
-        Ok(vec![run(&self.words, Stdio::null())?])
+        let mut time = run(&self.words, Stdio::null())?;
+        for words in &self.then {
+            time += run(words, Stdio::null())?;
+        }
+        reap();
+        Ok(vec![time])
     }
 
     /// Runs it for what it prints.
@@ -151,6 +165,11 @@ fn run(words: &[OsString], output: Stdio) -> Result<Duration> {
     errors.rewind()?;
     errors.read_to_string(&mut text)?;
     Err(format!("{words:?}: {status}\n{text}").into())
+}
+
+/// Takes the status of what has come here from a runtime that left it alone: this process is its subreaper.
+fn reap() {
+    while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
 }
 
 /// Removes all that is in `directory`.

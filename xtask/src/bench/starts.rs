@@ -73,8 +73,8 @@ fn holms<'a>(programs: &Programs, place: &'a Place, root: &Path) -> Vec<Row<'a>>
 }
 
 fn peers<'a>(programs: &Programs, place: &'a Place) -> Result<Vec<Row<'a>>> {
-    let runc = bundle(programs, place, "runc")?;
-    let crun = bundle(programs, place, "crun")?;
+    let runc = bundle(programs, place, "runc", &[], &["/bin/true"])?;
+    let crun = bundle(programs, place, "crun", &[], &["/bin/true"])?;
     let bundle_words = |program: &str, bundle: &Path| {
         [program, "run", "--bundle", &bundle.to_string_lossy(), "holm-bench"].map(str::to_owned)
     };
@@ -131,13 +131,13 @@ fn bubble_words(root: &Path) -> Vec<String> {
     words.into_iter().chain(more).chain(["/bin/true"]).map(str::to_owned).collect()
 }
 
-/// A root with `/bin/true` and `/bin/cat` of this machine and the libraries that they need.
+/// A root with `/bin/true`, `/bin/cat` and `/bin/sleep` of this machine and the libraries that they need.
 pub(super) fn root(place: &Place, name: &str) -> Result<PathBuf> {
     let root = place.directory().join(format!("root-{name}"));
     for directory in ["bin", "dev", "proc", "sys"] {
         std::fs::create_dir_all(root.join(directory))?;
     }
-    for program in ["/bin/true", "/bin/cat"] {
+    for program in ["/bin/true", "/bin/cat", "/bin/sleep"] {
         std::fs::copy(program, root.join(&program[1..]))?;
         let needed = Command::new("ldd").arg(program).output()?;
         for word in
@@ -152,7 +152,13 @@ pub(super) fn root(place: &Place, name: &str) -> Result<PathBuf> {
 }
 
 /// The bundle that Holm writes for another runtime: one that keeps it, and fails.
-fn bundle(programs: &Programs, place: &Place, name: &str) -> Result<PathBuf> {
+pub(super) fn bundle(
+    programs: &Programs,
+    place: &Place,
+    name: &str,
+    options: &[&str],
+    command: &[&str],
+) -> Result<PathBuf> {
     let bundle = place.directory().join(format!("bundle-{name}"));
     std::fs::create_dir_all(&bundle)?;
     let keeper = bundle.join("keeper");
@@ -163,7 +169,7 @@ fn bundle(programs: &Programs, place: &Place, name: &str) -> Result<PathBuf> {
     place.enter(Stage::OwnRun)?;
     let mut holm = Command::new(&programs.holm);
     holm.args(["run", "--time", "host", "--no-init", "--runtime"]).arg(&keeper);
-    holm.arg("--rootfs").arg(root(place, name)?).args(["--", "/bin/true"]);
+    holm.arg("--rootfs").arg(root(place, name)?).args(options).arg("--").args(command);
     let output = holm.output()?;
     if kept.exists() {
         return Ok(bundle);

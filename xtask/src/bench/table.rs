@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::row::Row;
 
 /// The sample below which `percent` of a hundred are.
-fn percentile(samples: &[Duration], percent: usize) -> Option<Duration> {
+pub(super) fn percentile(samples: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().checked_sub(1)?;
@@ -60,7 +60,7 @@ pub(super) fn criteria(rows: &[Row<'_>]) -> String {
     text
 }
 
-fn ratio(one: Duration, other: Duration) -> f64 {
+pub(super) fn ratio(one: Duration, other: Duration) -> f64 {
     one.as_secs_f64() / other.as_secs_f64()
 }
 

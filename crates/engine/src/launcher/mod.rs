@@ -148,7 +148,7 @@ impl<'a> Launcher<'a> {
             // Its state is this container's alone.
             Self::Other(other) => other.delete(id),
             // `holm oci` may have one of the same id.
-            Self::Own(root) => holm_runtime::delete_made_of(root, id, bundle),
+            Self::Own(root) => holm_runtime::delete_made_of(root, id, bundle, &mut holm_runtime::Silent),
         }
     }
 

@@ -122,7 +122,7 @@ impl Run {
             return attended;
         }
         let bundle = std::path::absolute(request.bundle).because(|| "find the bundle again")?;
-        let deleted = holm_runtime::delete_made_of(&bench.root, request.id, &bundle);
+        let deleted = holm_runtime::delete_made_of(&bench.root, request.id, &bundle, bench.narrator);
         let status = attended?;
         deleted?;
         Ok(status)

@@ -46,35 +46,43 @@ pub(super) struct Delete {
 }
 
 impl Start {
-    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
-        holm_runtime::start(&bench.root, &self.id)?;
+    pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
+        holm_runtime::start(&bench.root, &self.id, bench.narrator)?;
         Ok(0)
     }
 }
 
 impl Kill {
-    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
-        each(bench, &self.id, self.regex, |id| {
+    pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
+        each(bench, &self.id, self.regex, |bench, id| {
             holm_runtime::kill(&bench.root, id, self.signal.number(), self.all)
         })
     }
 }
 
 impl Delete {
-    pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
-        each(bench, &self.id, self.regex, |id| holm_runtime::delete(&bench.root, id, self.force))
+    pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
+        each(bench, &self.id, self.regex, |bench, id| {
+            holm_runtime::delete(&bench.root, id, self.force, bench.narrator)
+        })
     }
 }
 
 /// Does it to the container `id`, or to all whose ids match it. All are tried; the first failure is the one that is told.
-fn each(bench: &Bench<'_>, id: &str, regex: bool, act: impl Fn(&str) -> Result<()>) -> Result<u8> {
+fn each(
+    bench: &mut Bench<'_>,
+    id: &str,
+    regex: bool,
+    act: impl Fn(&mut Bench<'_>, &str) -> Result<()>,
+) -> Result<u8> {
     if !regex {
-        return act(id).map(|()| 0);
+        return act(bench, id).map(|()| 0);
     }
     let pattern = Regex::new(id).map_err(|error| {
         Error::new(format!("the regular expression {id:?} cannot be taken as it is")).with_cause(error)
     })?;
     let ids = bench.root.ids()?;
-    let results: Vec<Result<()>> = ids.iter().filter(|id| pattern.is_match(id)).map(|id| act(id)).collect();
+    let results: Vec<Result<()>> =
+        ids.iter().filter(|id| pattern.is_match(id)).map(|id| act(bench, id)).collect();
     results.into_iter().collect::<Result<()>>().map(|()| 0)
 }

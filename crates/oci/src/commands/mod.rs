@@ -6,6 +6,7 @@ mod features;
 mod lifecycle;
 mod list;
 mod spec;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -99,6 +100,8 @@ enum Operation {
     List(Lazy<list::List>),
     /// Write a configuration to start from
     Spec(Lazy<spec::Template>),
+    /// Check a bundle, and name everything that is wrong with it
+    Verify(Lazy<verify::Verify>),
     /// Print what this runtime can do, as JSON
     Features(Lazy<features::Features>),
     /// Not there yet: save a container to disk
@@ -162,6 +165,7 @@ impl Oci {
         let without_root = match self.operation {
             Operation::Spec(template) => return template.0.execute(),
             Operation::Features(features) => return features.0.execute(),
+            Operation::Verify(verify) => return verify.0.execute(),
             Operation::Checkpoint(_) => return Err(not_yet("checkpoint")),
             Operation::Restore(_) => return Err(not_yet("restore")),
             operation => operation,
@@ -173,14 +177,15 @@ impl Oci {
         let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
-            Operation::Start(start) => start.0.execute(&bench),
+            Operation::Start(start) => start.0.execute(&mut bench),
             Operation::Run(run) => run.0.execute(&mut bench),
             Operation::State(state) => state.0.execute(&bench),
-            Operation::Kill(kill) => kill.0.execute(&bench),
-            Operation::Delete(delete) => delete.0.execute(&bench),
+            Operation::Kill(kill) => kill.0.execute(&mut bench),
+            Operation::Delete(delete) => delete.0.execute(&mut bench),
             Operation::Exec(exec) => exec.0.execute(&mut bench),
             Operation::List(list) => list.0.execute(&bench),
             Operation::Spec(_)
+            | Operation::Verify(_)
             | Operation::Features(_)
             | Operation::Checkpoint(_)
             | Operation::Restore(_) => Ok(0),

@@ -219,13 +219,29 @@ fn annotations() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A list of hooks of each kind, most of them empty.
+fn hooks() -> impl Strategy<Value = Value> {
+    let kinds = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+    vec(select(vec![0, 0, 1, 2]), kinds.len()).prop_map(move |lengths| {
+        let list = |length| -> Value {
+            (0..length).map(|at| json!({"path": format!("/hooks/{at}"), "timeout": 9})).collect()
+        };
+        kinds
+            .into_iter()
+            .zip(lengths)
+            .map(|(kind, length)| (kind.to_owned(), list(length)))
+            .collect::<Map<_, _>>()
+            .into()
+    })
+}
+
 /// Every kind of configuration, most of them such that there is a plan on most hosts.
 pub(crate) fn any_config() -> impl Strategy<Value = Value> {
-    (wishes(), linux_words(), mounts(), of(process()), annotations(), any::<[bool; 3]>()).prop_map(
-        |(wishes, words, mounts, process, annotations, [named, name_anyway, readonly])| {
+    (wishes(), linux_words(), mounts(), of(process()), annotations(), hooks(), any::<[bool; 3]>()).prop_map(
+        |(wishes, words, mounts, process, annotations, hooks, [named, name_anyway, readonly])| {
             let mut config = json!({
                 "ociVersion": "1.2.0", "root": {"path": "rootfs", "readonly": readonly},
-                "mounts": mounts, "linux": linux(&wishes, &words), "annotations": annotations,
+                "mounts": mounts, "linux": linux(&wishes, &words), "annotations": annotations, "hooks": hooks,
             });
             if let Some(process) = process {
                 config["process"] = process;
@@ -279,6 +295,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 36, "{steps:?}");
+        assert_eq!(steps.len(), 37, "{steps:?}");
     }
 }

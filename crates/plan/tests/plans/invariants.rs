@@ -7,7 +7,7 @@ use holm_credentials::Capability;
 use holm_mounts::MountAttr;
 use holm_namespaces::Kind;
 use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, Step, Who, plan};
-use holm_spec::{NamespaceChoice, Spec};
+use holm_spec::{HookKind, NamespaceChoice, Spec};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
@@ -158,7 +158,45 @@ fn mounts_are_in_order(plan: &Plan) -> Result<(), TestCaseError> {
             }
             _ => {}
         }
-        prop_assert!(subject(step) != Subject::Mount || matches!(phase, Phase::Adopt | Phase::Root));
+        prop_assert!(
+            subject(step) != Subject::Mount || matches!(phase, Phase::Adopt | Phase::Root | Phase::Enter)
+        );
+    }
+    Ok(())
+}
+
+/// Each hook runs once, in the order of the runtime-spec ("Lifecycle"): before the root is entered, but when it is whole;
+/// before the command, but as who it is; when the command runs; when the container is gone.
+fn hooks_are_in_order(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
+    let all =
+        plan.phases().into_iter().flat_map(|(phase, steps)| steps.iter().map(move |step| (phase, step)));
+    let hook = |(phase, step): (Phase, &Step)| match step {
+        Step::RunHook { kind, hook } => Some((*kind, hook.index, phase)),
+        _ => None,
+    };
+    let ran: Vec<_> = all.filter_map(hook).collect();
+    prop_assert!(ran.is_sorted(), "{ran:?}");
+    let asked = [
+        (&spec.hooks.prestart, HookKind::Prestart, Phase::Hooks),
+        (&spec.hooks.create_runtime, HookKind::CreateRuntime, Phase::Hooks),
+        (&spec.hooks.create_container, HookKind::CreateContainer, Phase::Enter),
+        (&spec.hooks.start_container, HookKind::StartContainer, Phase::Start),
+        (&spec.hooks.poststart, HookKind::Poststart, Phase::Started),
+        (&spec.hooks.poststop, HookKind::Poststop, Phase::Undo),
+    ];
+    let asked = asked
+        .into_iter()
+        .flat_map(|(list, kind, phase)| (0..list.len()).map(move |index| (kind, index, phase)));
+    prop_assert_eq!(ran, asked.collect::<Vec<_>>());
+    // A hook may mount into the root, and change what is in it, until then.
+    let is_hook = |step: &Step| matches!(step, Step::RunHook { .. });
+    let others = plan.enter.iter().skip_while(|step| is_hook(step));
+    prop_assert_eq!(others.filter(|step| is_hook(step)).count(), 0);
+    let closes =
+        |step: &Step| matches!(step, Step::MaskPath { .. } | Step::ReadonlyPath { .. } | Step::EnterRoot);
+    prop_assert!(!plan.root.iter().any(closes));
+    if let Some(removed) = plan.undo.iter().position(|step| *step == Step::RemoveCgroup) {
+        prop_assert_eq!(removed, 0, "the container is gone before the last hooks run");
     }
     Ok(())
 }
@@ -172,7 +210,7 @@ fn nothing_is_made_without_privilege(plan: &Plan) -> Result<(), TestCaseError> {
         return Ok(());
     };
     for (_, step) in making(plan).into_iter().skip(first) {
-        prop_assert_eq!(subject(step), Subject::Process, "{:?}", step);
+        prop_assert!(matches!(subject(step), Subject::Process | Subject::Hook), "{step:?}");
     }
     for step in &plan.privileges {
         prop_assert_eq!(subject(step), Subject::Process, "{:?}", step);
@@ -204,9 +242,9 @@ fn text_has_every_step(plan: &Plan) -> Result<(), TestCaseError> {
     let mut number = 0;
     for (phase, steps) in plan.phases() {
         let who = match phase {
-            Phase::Prepare | Phase::Adopt | Phase::Undo => Who::Parent,
+            Phase::Prepare | Phase::Adopt | Phase::Hooks | Phase::Started | Phase::Undo => Who::Parent,
             Phase::Between => Who::Between,
-            Phase::Isolate | Phase::Root | Phase::Privileges => Who::Child,
+            Phase::Isolate | Phase::Root | Phase::Enter | Phase::Privileges | Phase::Start => Who::Child,
         };
         for (index, step) in steps.iter().enumerate() {
             number += 1;
@@ -264,7 +302,8 @@ fn namespaces_are_furnished_inside(plan: &Plan, spec: &Spec) -> Result<(), TestC
 
 fn all_that_is_made_is_undone(plan: &Plan) -> Result<(), TestCaseError> {
     let undo: Vec<Step> = making(plan).into_iter().rev().filter_map(|(_, step)| undone_by(step)).collect();
-    prop_assert_eq!(&plan.undo, &undo);
+    let undone: Vec<&Step> = plan.undo.iter().filter(|step| subject(step) != Subject::Hook).collect();
+    prop_assert_eq!(undone, undo.iter().collect::<Vec<_>>());
     // Who enters a cgroup, or is born in one, enters the one that was made.
     let made = plan.prepare.iter().any(|step| matches!(step, Step::CreateCgroup { .. }));
     prop_assert!(made || !(plan.clone.into_cgroup || plan.isolate.contains(&Step::EnterCgroup)));
@@ -328,8 +367,9 @@ proptest! {
 
     #[test]
     fn mounts_come_between_the_severing_and_the_root(config in any_config(), facts in any_host()) {
-        let Some((_, plan)) = of(&config, &facts) else { return Ok(()) };
+        let Some((spec, plan)) = of(&config, &facts) else { return Ok(()) };
         mounts_are_in_order(&plan)?;
+        hooks_are_in_order(&plan, &spec)?;
     }
 
     #[test]

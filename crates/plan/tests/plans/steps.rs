@@ -9,6 +9,7 @@ pub(crate) enum Subject {
     Namespace,
     Mount,
     Process,
+    Hook,
 }
 
 /// A kind of step that is added later has to find its place here.
@@ -39,7 +40,9 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::MaskPath { .. }
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
+        | Step::Reconfigure { .. }
         | Step::EnterRoot => Subject::Mount,
+        Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
         | Step::NewSession { .. }
         | Step::SetRlimit { .. }

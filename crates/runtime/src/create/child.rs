@@ -10,10 +10,11 @@ use rustix::net::{SocketFlags, accept_with};
 
 use crate::command;
 use crate::command::Prepared;
-use crate::create::handshake::{Channel, FromChild, Go, Recorded};
+use crate::create::handshake::{Channel, FromChild, FromParent, Go};
 use crate::create::program::{Begin, Program};
 use crate::create::{ChildOrders, Start};
 use crate::error::{Failure, StepError};
+use crate::hooks;
 use crate::steps::ChildBench;
 
 /// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
@@ -39,20 +40,28 @@ fn close_others(orders: &ChildOrders<'_>, channel: &Channel) -> Result<(), Failu
 }
 
 /// A container that is made.
-struct Made {
+struct Made<'a> {
     prepared: Option<Prepared>,
     start: Option<Start>,
     bench: ChildBench,
+    /// What runs at the start, ahead of the command.
+    hooks: &'a [Step],
+    /// Whether the parent has recorded it already.
+    recorded: bool,
 }
 
-fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
+fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Failure> {
     // What it makes has the modes that it says; the command gets a mask of its own.
     rustix::process::umask(rustix::fs::Mode::empty());
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, mut start, .. } = orders;
+    let (awaits_hooks, hooks) = (orders.awaits_hooks, orders.start_hooks);
+    let ChildOrders { phases, command, watched, entrance, target, console_socket, told, mut start, .. } =
+        orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
+    bench.told = told;
+    let mut recorded = false;
     wait(&mut bench, channel)?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
@@ -61,10 +70,26 @@ fn make(orders: ChildOrders<'_>, channel: &Channel) -> Result<Made, Failure> {
         {
             provide_program(start)?;
         }
+        if phase == Phase::Enter && awaits_hooks {
+            recorded = wait_for_hooks(channel)?;
+        }
         run_phase(&mut bench, channel, phase, steps, watched)?;
     }
     let prepared = command.map(command::prepare).transpose()?;
-    Ok(Made { prepared, start, bench })
+    Ok(Made { prepared, start, bench, hooks, recorded })
+}
+
+/// Lets the parent run its hooks. Whether it has said already that the child is recorded, which it may say at any time.
+fn wait_for_hooks(channel: &Channel) -> Result<bool, Failure> {
+    channel.send(&FromChild::AwaitsHooks, &[]).map_err(|error| other("wait for the hooks", error))?;
+    let mut recorded = false;
+    loop {
+        match channel.receive().map_err(|error| other("wait for the hooks", error))? {
+            Some((FromParent::HooksRan, _)) => return Ok(recorded),
+            Some((FromParent::Recorded, _)) => recorded = true,
+            None => exit_now(crate::error::STATUS_FAILED),
+        }
+    }
 }
 
 /// Where memory may not be executed the init is on a mount, which is made while this process may still mount, and once
@@ -101,10 +126,12 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: None,
+        placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
+        told: None,
     })
 }
 
@@ -158,8 +185,9 @@ fn run_phase(
 }
 
 /// Says that the container is made, and becomes what waits for its start, or the command at once.
-fn go_on(made: Made, channel: Channel) -> ! {
-    let Made { prepared, start, bench } = made;
+fn go_on(made: Made<'_>, channel: Channel) -> ! {
+    let Made { prepared, start, mut bench, hooks: steps, recorded } = made;
+    let told = bench.told.take();
     drop(bench);
     // Whoever knows that it is there may send it signals, which PID 1 would lose.
     if start.is_some() && holm_sys::block_signals().is_err() {
@@ -175,12 +203,37 @@ fn go_on(made: Made, channel: Channel) -> ! {
             fail(prepared.execute(), &channel)
         }
         (Some(prepared), Some(start)) => {
-            if !matches!(channel.receive::<Recorded>(), Ok(Some(_))) {
+            if !recorded && !matches!(channel.receive::<FromParent>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
-            become_init(&prepared, &start, channel)
+            match told.filter(|_| !steps.is_empty()) {
+                None => become_init(&prepared, &start, channel),
+                Some(told) => {
+                    start_with_hooks(&prepared, start, channel, || hooks::start_container(&told, steps))
+                }
+            }
         }
     }
+}
+
+/// Waits for the start as itself, and runs the hooks in the container, before it becomes the init: which is too small to
+/// run them.
+fn start_with_hooks(
+    prepared: &Prepared,
+    mut start: Start,
+    mut channel: Channel,
+    hooks: impl FnOnce() -> Result<(), Failure>,
+) -> ! {
+    if let Some(listener) = start.listener.take() {
+        channel = match wait_for_start(&listener) {
+            Ok(starter) => starter,
+            Err(_) => exit_now(crate::error::STATUS_FAILED),
+        };
+    }
+    if let Err(failure) = hooks() {
+        fail(failure, &channel)
+    }
+    become_init(prepared, &start, channel)
 }
 
 /// Becomes the init, which waits for its start, or has it over `channel` already. Where that fails, whoever starts the

@@ -9,10 +9,13 @@
 //!     |                                             |
 //!     |    steps of Adopt                           |
 //!     |--- Go + the mounts that were taken -------->|   (in as many packets as they need)
-//!     |                                             |   steps of Isolate, Root, Privileges
+//!     |                                             |   steps of Isolate, Root
 //!     |    writes the state down                    |
 //!     |--- Recorded (run) ------------------------->|
 //!     |<-- Ran (only when somebody watches) --------|
+//!     |<-- AwaitsHooks (only where there are some) -|
+//!     |    steps of Hooks                           |
+//!     |--- HooksRan ------------------------------->|   steps of Enter, Privileges
 //!     |<-- Ready, or Failed ------------------------|
 //!     |    writes the state down                    |
 //!     |--- Recorded (create) ---------------------->|
@@ -63,16 +66,23 @@ pub(crate) struct Go {
     pub(crate) more: bool,
 }
 
-/// From the parent: the child can be found by others now, and may wait for them without its parent. Who does not hear
-/// this ends: nobody would ever end it.
+/// From the parent, to a child that works.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Recorded;
+pub(crate) enum FromParent {
+    /// The hooks that the child waited for have run.
+    HooksRan,
+    /// The child can be found by others now, and may wait for them without its parent. Who does not hear this ends:
+    /// nobody would ever end it.
+    Recorded,
+}
 
 /// From the child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromChild {
     /// A step was done.
     Ran { phase: Phase, index: usize, elapsed: Duration },
+    /// Its mounts are made, and the hooks of the parent's may run: it waits for them.
+    AwaitsHooks,
     /// The container is made.
     Ready,
     /// It is not.
@@ -184,7 +194,9 @@ fn refusal(packet: &[u8]) -> Result<Failure> {
     }
     match understand(packet)? {
         FromChild::Failed(failure) => Ok(failure),
-        FromChild::Ready | FromChild::Ran { .. } => Err(Error::new("recvmsg(): out of turn", Errno::PROTO)),
+        FromChild::Ready | FromChild::AwaitsHooks | FromChild::Ran { .. } => {
+            Err(Error::new("recvmsg(): out of turn", Errno::PROTO))
+        }
     }
 }
 
@@ -259,7 +271,12 @@ fn unless_gone(sent: Result<()>) -> Result<()> {
 impl Working {
     /// Tells a child that is ready that others can find it now.
     pub(crate) fn recorded(&self) -> Result<()> {
-        self.0.send(&Recorded, &[])
+        self.0.send(&FromParent::Recorded, &[])
+    }
+
+    /// Lets a child go on that waits for hooks.
+    pub(crate) fn hooks_ran(&self) -> Result<()> {
+        unless_gone(self.0.send(&FromParent::HooksRan, &[]))
     }
 
     /// Tells it to a child that works, and hears that when it is ready. One that is gone has said why, as for

@@ -12,6 +12,8 @@ use holm_cgroups::Entrance;
 use holm_plan::{Command, Phase, Step};
 use program::Program;
 
+use crate::hooks::Told;
+
 /// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
 pub(crate) struct ChildOrders<'a> {
     /// The phases that the child runs, in order.
@@ -30,6 +32,12 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) console_socket: Option<OwnedFd>,
     /// How many descriptors behind the standard streams are the command's.
     pub(crate) inherited: u32,
+    /// Whether the parent runs hooks when the child has its mounts.
+    pub(crate) awaits_hooks: bool,
+    /// What is run at the start, ahead of the command.
+    pub(crate) start_hooks: &'a [Step],
+    /// What hooks hear.
+    pub(crate) told: Option<Told>,
     /// How the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<Start>,
 }

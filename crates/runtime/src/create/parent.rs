@@ -44,6 +44,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) clone: &'a CloneStep,
     /// What the parent does for it before it works.
     pub(crate) adopt: &'a [Step],
+    /// The hooks that the parent runs while the child waits with its mounts made.
+    pub(crate) hooks: &'a [Step],
 }
 
 /// Runs the parent's steps of a phase.
@@ -83,7 +85,12 @@ pub(crate) fn make(
         newborn.go(&bench.taken).map_err(|error| system("let the container's process go", error))?;
     bench.taken.clear();
     born(bench, child.pid, &working)?;
-    listen(&working, &child, narrator)?;
+    listen(
+        &working,
+        &child,
+        &mut |narrator| run_phase(bench, Phase::Hooks, birth.hooks, narrator),
+        narrator,
+    )?;
     let pidfd = child.pidfd.take().ok_or_else(|| Error::new("cannot find the container's process"))?;
     Ok(Made { pid: child.pid, pidfd, working })
 }
@@ -152,11 +159,20 @@ fn pid_of(pidfd: &OwnedFd) -> holm_sys::Result<Pid> {
 }
 
 /// Hears the child out.
-fn listen(working: &Working, child: &Guarded, narrator: &mut Narrator<'_>) -> Result<(), Error> {
+fn listen(
+    working: &Working,
+    child: &Guarded,
+    hooks: &mut dyn FnMut(&mut Narrator<'_>) -> Result<(), Error>,
+    narrator: &mut Narrator<'_>,
+) -> Result<(), Error> {
     loop {
         let heard = working.hear().map_err(|error| system("hear from the container's process", error))?;
         match heard {
             Some(FromChild::Ran { phase, index, elapsed }) => narrator.ran(phase, index, elapsed),
+            Some(FromChild::AwaitsHooks) => {
+                hooks(narrator)?;
+                working.hooks_ran().map_err(|error| system("let the container's process go on", error))?;
+            }
             Some(FromChild::Ready) => return Ok(()),
             Some(FromChild::Failed(failure)) => return Err(narrator.explain(&failure)),
             None => return Err(ended(child)),

@@ -17,6 +17,8 @@ use crate::create::parent::{self, Birth, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
 use crate::error::{Because, Error};
+use crate::hooks::{self, Told};
+use crate::lifecycle::delete::destroy;
 use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
@@ -171,13 +173,35 @@ fn make(
     }
     let entry = root.create_entry(request.id)?.lock()?;
     let work = Work { spec: &spec, facts: &facts, plan: &plan, request, mode, entry: &entry };
-    match work.make(observer) {
+    let mut record = work.first_record();
+    match work.make(&mut record, observer) {
+        Ok(container) if mode == Mode::Run && !record.hooks.poststart.is_empty() => {
+            // A hook may want to do something with the container, for which nobody must hold it.
+            drop(entry);
+            run_poststart(root, container, &record, observer)
+        }
         Ok(container) => Ok(container),
         Err((error, left)) => {
             // What failed is what the caller hears of; what cannot be removed either, the next deletion finds.
-            if left == Left::Nothing {
-                let _ = entry.remove();
+            if left == Left::Nothing && entry.remove().is_ok() {
+                hooks::poststop(&record, observer);
             }
+            Err(error)
+        }
+    }
+}
+
+fn run_poststart(
+    root: &Root,
+    container: Container,
+    record: &Record,
+    observer: &mut dyn Observer,
+) -> Result<Container, Error> {
+    match hooks::poststart(record) {
+        Ok(()) => Ok(container),
+        Err(error) => {
+            parent::end(&container.pidfd);
+            destroy(root, &record.id, observer);
             Err(error)
         }
     }
@@ -194,9 +218,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn make(&self, observer: &mut dyn Observer) -> Result<Container, (Error, Left)> {
-        let mut record = self.first_record();
-        self.entry.write(&record).map_err(|error| (error.into(), Left::Nothing))?;
+    fn make(&self, record: &mut Record, observer: &mut dyn Observer) -> Result<Container, (Error, Left)> {
+        self.entry.write(record).map_err(|error| (error.into(), Left::Nothing))?;
         let phases = self.plan.phases().into_iter().filter(|(phase, _)| *phase != Phase::Undo);
         let mut narrator = Narrator::new(phases.collect(), self.facts, observer);
         let mut bench = ParentBench {
@@ -205,9 +228,9 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
-        let made =
-            self.run(&mut bench, &mut record, &mut narrator).and_then(|made| self.settle(made, &mut record));
+        let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
         made.map_err(|error| (error, undo(&self.plan.undo, &bench)))
     }
 
@@ -222,6 +245,7 @@ impl Work<'_> {
             phases: vec![
                 (Phase::Isolate, self.plan.isolate.as_slice()),
                 (Phase::Root, self.plan.root.as_slice()),
+                (Phase::Enter, self.plan.enter.as_slice()),
                 (Phase::Privileges, self.plan.privileges.as_slice()),
             ],
             command: self.plan.command.as_ref(),
@@ -231,6 +255,9 @@ impl Work<'_> {
             target: None,
             console_socket: self.request.console_socket.map(connect_console).transpose()?,
             inherited: self.request.preserved,
+            awaits_hooks: !self.plan.hooks.is_empty(),
+            start_hooks: &self.plan.start,
+            told: bench.told.clone(),
             start: Some(self.start()?),
         };
         let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
@@ -241,8 +268,13 @@ impl Work<'_> {
                 Mode::Run => working.recorded_ahead().map_err(not_let_go),
             }
         };
-        let birth = Birth { clone: &self.plan.clone, adopt: &self.plan.adopt };
+        let birth = Birth { clone: &self.plan.clone, adopt: &self.plan.adopt, hooks: &self.plan.hooks };
         parent::make(&birth, orders, bench, narrator, born)
+    }
+
+    /// Whether hooks run before it is made: what they see is a container that is being created.
+    fn awaits_hooks(&self) -> bool {
+        !self.plan.hooks.is_empty() || !self.spec.hooks.create_container.is_empty()
     }
 
     /// What the child waits for, and what it becomes while it waits.
@@ -260,7 +292,7 @@ impl Work<'_> {
     fn write_born(&self, bench: &ParentBench<'_>, pid: Pid, record: &mut Record) -> Result<(), Error> {
         let unknown = || Error::new("cannot find the container's process in /proc");
         record.process = Some(ProcessId::of(pid).ok_or_else(unknown)?);
-        if self.mode == Mode::Run {
+        if self.mode == Mode::Run && !self.awaits_hooks() {
             // It is started as soon as it is ready, and whoever wants more of it than its pid waits for the lock.
             record.status = Status::Created;
         }
@@ -327,6 +359,7 @@ impl Work<'_> {
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
             oci_version: self.spec.version.clone(),
+            hooks: self.spec.hooks.later(),
         }
     }
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crate::create::parent::system;
 use crate::error::Error;
+use crate::hooks;
 use crate::lifecycle::create::CGROUP_PATIENCE;
 use crate::lifecycle::kill::pidfd;
+use crate::observer::Observer;
 
 /// How long the process may take to end that was in a cgroup when who made it was killed.
 const CREATOR_S_END: Duration = Duration::from_millis(200);
@@ -22,9 +24,9 @@ const CREATOR_S_END: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// When it runs; when something of it cannot be removed.
-pub fn delete(root: &Root, id: &str, force: bool) -> Result<(), Error> {
+pub fn delete(root: &Root, id: &str, force: bool, observer: &mut dyn Observer) -> Result<(), Error> {
     match find(root, id)? {
-        Some((entry, record)) => remove(entry, record.as_ref(), force),
+        Some((entry, record)) => remove(entry, record.as_ref(), force, observer),
         None if force => Ok(()),
         None => Err(holm_state::Error::NotFound { id: id.to_owned() }.into()),
     }
@@ -35,12 +37,24 @@ pub fn delete(root: &Root, id: &str, force: bool) -> Result<(), Error> {
 /// # Errors
 ///
 /// When something of it cannot be removed.
-pub fn delete_made_of(root: &Root, id: &str, bundle: &Path) -> Result<(), Error> {
+pub fn delete_made_of(
+    root: &Root,
+    id: &str,
+    bundle: &Path,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
     match find(root, id)? {
         Some((entry, record)) if record.as_ref().is_none_or(|record| record.bundle == bundle) => {
-            remove(entry, record.as_ref(), true)
+            remove(entry, record.as_ref(), true, observer)
         }
         _ => Ok(()),
+    }
+}
+
+/// Removes a container, whatever it does, of whose failure somebody hears already: what fails now is told.
+pub(crate) fn destroy(root: &Root, id: &str, observer: &mut dyn Observer) {
+    if let Err(error) = delete(root, id, true, observer) {
+        observer.note(&error.to_string());
     }
 }
 
@@ -56,7 +70,12 @@ fn find(root: &Root, id: &str) -> Result<Option<(Locked, Option<Record>)>, Error
     }
 }
 
-fn remove(entry: Locked, record: Option<&Record>, force: bool) -> Result<(), Error> {
+fn remove(
+    entry: Locked,
+    record: Option<&Record>,
+    force: bool,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
     if let Some(record) = record {
         match record.status() {
             Status::Stopped => {}
@@ -70,7 +89,10 @@ fn remove(entry: Locked, record: Option<&Record>, force: bool) -> Result<(), Err
         }
         remove_cgroup(record)?;
     }
-    Ok(entry.remove()?)
+    entry.remove()?;
+    // A hook of a container that is gone changes nothing any more: it is told of, and that is all.
+    record.iter().for_each(|record| hooks::poststop(record, observer));
+    Ok(())
 }
 
 /// Kills the container's process and waits for its end; in a PID namespace of its own all others go with it.

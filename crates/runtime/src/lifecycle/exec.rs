@@ -152,6 +152,7 @@ fn make(
         target: Some(target),
         child: None,
         taken: Vec::new(),
+        told: None,
     };
     let orders = ChildOrders {
         phases: vec![
@@ -165,10 +166,13 @@ fn make(
         target: Some(child_target),
         console_socket: joining.request.console_socket.map(connect_console).transpose()?,
         inherited: joining.request.preserved,
+        awaits_hooks: false,
+        start_hooks: &[],
+        told: None,
         start: None,
     };
     let made = parent::make(
-        &Birth { clone: &plan.clone, adopt: &[] },
+        &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
         orders,
         &mut bench,
         &mut narrator,

@@ -6,13 +6,40 @@ use crate::command;
 use crate::create::handshake::Channel;
 use crate::create::parent::system;
 use crate::error::{Error, Failure};
+use crate::hooks;
+use crate::lifecycle::delete::destroy;
+use crate::observer::Observer;
 
 /// Lets the process of a created container run its command, and waits until it is executed.
 ///
 /// # Errors
 ///
-/// When the container is not in the state `created`, or its command cannot be executed (status 126 or 127).
-pub fn start(root: &Root, id: &str) -> Result<(), Error> {
+/// When the container is not in the state `created`, or its command cannot be executed (status 126 or 127); when one of
+/// its hooks fails: then it is gone, as the runtime-spec has it ("Lifecycle").
+pub fn start(root: &Root, id: &str, observer: &mut dyn Observer) -> Result<(), Error> {
+    let record = start_command(root, id).map_err(|failed| {
+        if failed.by_hook {
+            destroy(root, id, observer);
+        }
+        failed.error
+    })?;
+    // The container is nobody's now: a hook may want to do something with it.
+    hooks::poststart(&record).inspect_err(|_| destroy(root, id, observer))
+}
+
+/// Why a container was not started.
+struct Failed {
+    error: Error,
+    by_hook: bool,
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), by_hook: false }
+    }
+}
+
+fn start_command(root: &Root, id: &str) -> Result<Record, Failed> {
     let entry = root.entry(id)?.lock()?;
     let mut record = created(&entry, id)?;
     // Ahead of the start: who is killed after it has had no time to. What is refused then has ended, and is `stopped`.
@@ -27,7 +54,9 @@ pub fn start(root: &Root, id: &str) -> Result<(), Error> {
     let channel = Channel::from_fd(socket);
     let refusal = channel.receive_refusal();
     entry.remove_start_socket();
-    executed(refusal)
+    let by_hook = matches!(refusal, Ok(Some(Failure::Hook { .. })));
+    executed(refusal).map_err(|error| Failed { error, by_hook })?;
+    Ok(record)
 }
 
 /// Whether the command was executed.
@@ -49,7 +78,7 @@ fn created(entry: &Locked, id: &str) -> Result<Record, Error> {
 /// The error of a failure at the start.
 fn explain(failure: &Failure) -> Error {
     let (what, error) = match failure {
-        Failure::Other { what, error } => (format!("cannot {what}"), error),
+        Failure::Hook { what, error } | Failure::Other { what, error } => (format!("cannot {what}"), error),
         Failure::Command { error, .. } | Failure::Step { error, .. } => {
             ("cannot run the command".to_owned(), error)
         }

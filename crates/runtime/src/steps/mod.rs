@@ -2,6 +2,7 @@
 //! now (a file's type, a flag that is locked) is settled inside the step.
 
 pub(crate) mod cgroup;
+pub(crate) mod copyup;
 pub(crate) mod devices;
 pub(crate) mod idmaps;
 pub(crate) mod masks;
@@ -13,15 +14,17 @@ pub(crate) mod take;
 pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use holm_cgroups::{Cgroup, Entrance, Layout};
 use holm_mounts::{Detached, Root, Scratch};
 use holm_plan::{Slot, Step};
+use holm_spec::{Hook, HookKind};
 use rustix::process::Pid;
 
 use crate::error::StepError;
+use crate::hooks::Told;
 
 pub(crate) type StepResult = Result<(), StepError>;
 
@@ -35,6 +38,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) child: Option<Pid>,
     /// Mounts that were taken for the child.
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
+    /// What hooks hear.
+    pub(crate) told: Option<Told>,
 }
 
 impl ParentBench<'_> {
@@ -45,8 +50,15 @@ impl ParentBench<'_> {
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
-            Step::TakeMount { slot, path, recursive, idmap } => {
-                take::by_parent(self, *slot, path, *recursive, *idmap)
+            Step::TakeMount { slot, path, recursive, idmap, follow } => take::by_parent(
+                self,
+                *slot,
+                &take::Source { path, recursive: *recursive, follow: *follow },
+                idmap.as_ref(),
+            ),
+            Step::RunHook { kind, hook } => {
+                let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
+                told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
             }
             other => Err(misplaced(other)),
         }
@@ -72,6 +84,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Mounts that are in their places, by what the configuration calls those.
+    pub(crate) placed: BTreeMap<PathBuf, Detached>,
     /// What takes the writes to overlays.
     pub(crate) scratch: Option<Scratch>,
     /// The terminal's other side.
@@ -80,6 +94,8 @@ pub(crate) struct ChildBench {
     pub(crate) takes_terminal: bool,
     /// What covers masked files and directories, made when the first is masked.
     pub(crate) covers: masks::Covers,
+    /// What hooks hear.
+    pub(crate) told: Option<Told>,
 }
 
 impl ChildBench {
@@ -103,20 +119,24 @@ impl ChildBench {
 
     fn run_mounts(&mut self, step: &Step) -> StepResult {
         match step {
-            Step::TakeMount { slot, path, recursive, .. } => take::by_child(self, *slot, path, *recursive),
+            Step::TakeMount { slot, path, recursive, follow, .. } => {
+                take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
+            }
             Step::SeverMounts => root::sever(),
             Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
-            Step::MountFilesystem { destination, fstype, source, options, change, symlinks } => {
-                let filesystem = mounts::Filesystem { fstype, source: source.as_deref(), options };
+            Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
+                let (source, inherits) = (source.as_deref(), *inherits);
+                let filesystem = mounts::Filesystem { fstype, source, options, inherits };
                 mounts::filesystem(
                     self,
                     &filesystem,
                     &mounts::Place { destination, symlinks: *symlinks, change },
                 )
             }
-            Step::AttachMount { slot, destination, change, symlinks } => {
-                mounts::attach(self, *slot, &mounts::Place { destination, symlinks: *symlinks, change })
+            Step::AttachMount { slot, destination, change, symlinks, copy_link } => {
+                let place = mounts::Place { destination, symlinks: *symlinks, change };
+                mounts::attach(self, *slot, &place, *copy_link)
             }
             Step::MakeDevice { device, own_mount, default } => {
                 devices::make(self, device, *own_mount, *default)
@@ -130,8 +150,10 @@ impl ChildBench {
             Step::MakeDirectory { path } => mounts::make_directory(self, path),
             Step::MaskPath { path } => masks::mask(self, path),
             Step::ReadonlyPath { path } => masks::readonly(self, path),
+            Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
             Step::EnterRoot => root::enter(self),
+            Step::RunHook { kind, hook } => self.run_hook(step, *kind, hook),
             _ => self.run_privileges(step),
         }
     }
@@ -150,6 +172,13 @@ impl ChildBench {
             Step::DieWithParent => privileges::die_with_parent(),
             other => Err(misplaced(other)),
         }
+    }
+
+    /// In the root, which it can reach by its path on the host too.
+    fn run_hook(&self, step: &Step, kind: HookKind, hook: &Hook) -> StepResult {
+        let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        told.run_in(kind, hook, Some(own), Some(self.root()?.as_fd()))
     }
 
     /// What takes the writes to overlays.

@@ -3,19 +3,22 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, FsOption, MountAttr, Root, is_directory, set_attributes, set_propagation};
-use holm_plan::{MountChange, Slot, Symlinks};
-use holm_sys::Errno;
-use rustix::fs::Mode;
+use holm_mounts::{
+    Detached, FsOption, MountAttr, Root, is_directory, is_procfs, link_of, set_attributes, set_propagation,
+};
+use holm_plan::{Inherits, MountChange, Slot, Symlinks};
+use holm_sys::{Context, Errno};
+use rustix::fs::{Mode, OFlags};
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, StepResult};
+use crate::steps::{ChildBench, StepResult, copyup};
 
 /// A file system to be made.
 pub(crate) struct Filesystem<'a> {
     pub(crate) fstype: &'a str,
     pub(crate) source: Option<&'a str>,
     pub(crate) options: &'a [FsOption],
+    pub(crate) inherits: Inherits,
 }
 
 /// Where a mount goes, and what it becomes there.
@@ -26,25 +29,83 @@ pub(crate) struct Place<'a> {
 }
 
 /// A new instance of a file system, on a directory that is made when it is missing.
-pub(crate) fn filesystem(bench: &ChildBench, filesystem: &Filesystem<'_>, place: &Place<'_>) -> StepResult {
+pub(crate) fn filesystem(
+    bench: &mut ChildBench,
+    filesystem: &Filesystem<'_>,
+    place: &Place<'_>,
+) -> StepResult {
     // It is born with its attributes, but for those that cannot be had so.
     let born = place.change.set - (MountAttr::IDMAP | MountAttr::NOSYMFOLLOW);
     let (fstype, source) = (filesystem.fstype, filesystem.source);
-    let mount = Detached::filesystem_with(fstype, source, filesystem.options, born)?;
+    let covered = covered(bench.root()?, filesystem.inherits, place)?;
+    let own_mode = filesystem.options.iter().any(|option| option.key == "mode");
+    let mode = covered.as_ref().filter(|_| !own_mode).map(mode_of).transpose()?;
+    let mode = mode.map(|mode| FsOption::pair("mode", format!("{mode:o}")));
+    let options: Vec<FsOption> = mode.into_iter().chain(filesystem.options.iter().cloned()).collect();
+    let mount = Detached::filesystem_with(fstype, source, &options, born)?;
+    if let (Inherits::Content, Some(covered)) = (filesystem.inherits, &covered) {
+        copyup::copy(covered.as_fd(), mount.as_fd())?;
+        copyup::own(covered.as_fd(), mount.as_fd())?;
+    }
     // Nothing else is set that would have to be cleared.
     let (set, clear) = (place.change.set - born, MountAttr::empty());
     let rest = MountChange { set, clear, ..place.change.clone() };
-    let target = target(bench.root()?, place, true)?;
+    let target = match covered {
+        Some(covered) => covered,
+        None => target(bench.root()?, place, true)?,
+    };
     mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), &rest)
+    apply(mount.as_fd(), &rest)?;
+    bench.placed.insert(place.destination.to_owned(), mount);
+    Ok(())
+}
+
+/// The directory that is there already, for a file system that takes something over from it.
+fn covered(root: &Root, inherits: Inherits, place: &Place<'_>) -> Result<Option<OwnedFd>, StepError> {
+    if inherits == Inherits::Nothing {
+        return Ok(None);
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    match allowing(root, place.symlinks).open_at(place.destination, flags, Mode::empty()) {
+        Ok(covered) => Ok(Some(covered)),
+        // It is made, or found to be in the way, later.
+        Err(error) if matches!(error.errno(), Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn mode_of(directory: &OwnedFd) -> Result<u32, StepError> {
+    Ok(rustix::fs::fstat(directory).call(|| "fstat(what is covered)")?.st_mode & 0o7777)
 }
 
 /// A mount that was taken, on a directory or file as it is one itself.
-pub(crate) fn attach(bench: &mut ChildBench, slot: Slot, place: &Place<'_>) -> StepResult {
+pub(crate) fn attach(bench: &mut ChildBench, slot: Slot, place: &Place<'_>, copy_link: bool) -> StepResult {
     let mount = taken(bench, slot)?;
+    if let (true, Some(target)) = (copy_link, link_of(mount.as_fd())?) {
+        return link(bench.root()?, &target, place);
+    }
+    if place.destination == Path::new("/proc") && !is_procfs(mount.as_fd())? {
+        let hint = "programs, and whoever joins the container, rely on what stands there: bind a /proc, or mount one";
+        return Err(StepError::new("fstatfs(mount for /proc): not a procfs").hinting(hint));
+    }
     let target = target(bench.root()?, place, is_directory(mount.as_fd())?)?;
     mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), place.change)
+    apply(mount.as_fd(), place.change)?;
+    bench.placed.insert(place.destination.to_owned(), mount);
+    Ok(())
+}
+
+/// The link that was the source, once more. One that is there must say the same.
+fn link(root: &Root, target: &Path, place: &Place<'_>) -> StepResult {
+    let root = allowing(root, place.symlinks);
+    root.make_symlink(target, place.destination)?;
+    if root.link_at(place.destination)?.is_some_and(|there| there == target) {
+        return Ok(());
+    }
+    let path = place.destination.display();
+    let hint =
+        format!("{path} is there already, and no link to {}: leave copy-symlink out", target.display());
+    Err(StepError::new(format!("symlinkat({path}): something else is there")).hinting(hint))
 }
 
 /// The mount of that number, which was taken by an earlier step.
@@ -61,14 +122,33 @@ pub(crate) fn keep_open(bench: &mut ChildBench, mount: Detached) -> PathBuf {
     path
 }
 
-/// Attributes of the tree, then of the mount, then propagation.
+/// Attributes of the mount, then of the tree, then propagation.
 pub(crate) fn apply(mount: BorrowedFd<'_>, change: &MountChange) -> StepResult {
+    own(mount, change).map_err(locked)?;
     set_attributes(mount, change.set_recursive, change.clear_recursive, true).map_err(locked)?;
-    set_attributes(mount, change.set, change.clear, false).map_err(locked)?;
     for step in &change.propagation {
         set_propagation(mount, step.propagation, step.recursive)?;
     }
     Ok(())
+}
+
+/// The flags that a bind mount has from its source, and that can be locked.
+const FROM_SOURCE: MountAttr = MountAttr::RDONLY
+    .union(MountAttr::NOSUID)
+    .union(MountAttr::NODEV)
+    .union(MountAttr::NOEXEC)
+    .union(MountAttr::NOSYMFOLLOW);
+
+/// Its own attributes. Flags of the source that nobody asked to keep, or to clear, stay when they are locked.
+fn own(mount: BorrowedFd<'_>, change: &MountChange) -> holm_sys::Result<()> {
+    let (set, clear) = (change.set, change.clear);
+    if change.exact {
+        match set_attributes(mount, set, clear | (FROM_SOURCE - set), false) {
+            Err(error) if error.errno() == Errno::PERM => {}
+            result => return result,
+        }
+    }
+    set_attributes(mount, set, clear, false)
 }
 
 fn locked(error: holm_sys::Error) -> StepError {
@@ -86,9 +166,33 @@ pub(crate) fn change(bench: &ChildBench, path: &Path, change: &MountChange) -> S
     if path == Path::new("/") {
         return apply(root.as_fd(), change);
     }
+    if let Some(mount) = bench.placed.get(path) {
+        return apply(mount.as_fd(), change);
+    }
     // What was mounted there by this process has no link on its way: one is somebody else's.
     let mount = root.strict().resolve(path)?;
     apply(mount.as_fd(), change)
+}
+
+/// Gives a file system that is in place other options, and its mount other attributes.
+pub(crate) fn reconfigure(
+    bench: &ChildBench,
+    path: &Path,
+    options: &[FsOption],
+    change: &MountChange,
+) -> StepResult {
+    let found;
+    let mount = match bench.placed.get(path) {
+        Some(mount) => mount.as_fd(),
+        None => {
+            found = bench.root()?.strict().resolve(path)?;
+            found.as_fd()
+        }
+    };
+    if !options.is_empty() {
+        holm_mounts::reconfigure(mount, options)?;
+    }
+    apply(mount, change)
 }
 
 /// Makes a directory unless it is there.
@@ -100,16 +204,22 @@ pub(crate) fn make_directory(bench: &ChildBench, path: &Path) -> StepResult {
     Ok(())
 }
 
+/// The root, in which links are followed as they may be here.
+fn allowing(root: &Root, symlinks: Symlinks) -> Root {
+    match symlinks {
+        Symlinks::Follow | Symlinks::Cover => root.clone(),
+        Symlinks::Refuse => root.strict(),
+    }
+}
+
 /// What is mounted over: made when it is missing.
 fn target(root: &Root, place: &Place<'_>, directory: bool) -> Result<OwnedFd, StepError> {
-    let strict;
-    let root = match place.symlinks {
-        Symlinks::Follow => root,
-        Symlinks::Refuse => {
-            strict = root.strict();
-            &strict
-        }
-    };
+    let root = allowing(root, place.symlinks);
+    if place.symlinks == Symlinks::Cover
+        && let Ok(there) = root.resolve_nofollow(place.destination)
+    {
+        return Ok(there);
+    }
     let made = if directory {
         root.make_directories(place.destination, Mode::from_raw_mode(0o755))
     } else {
