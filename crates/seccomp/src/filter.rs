@@ -1,6 +1,7 @@
 //! Programs, and putting a thread under one.
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use holm_sys::{SeccompFilterFlags, seccomp_set_mode_filter};
 use serde::{Deserialize, Serialize};
@@ -87,23 +88,15 @@ pub struct Flags {
     /// `WAIT_KILLABLE_RECV` (since Linux 5.19): who waits for a listener is woken by a fatal signal alone. Without a
     /// listener it means nothing.
     pub wait_killable: bool,
-    /// `NEW_LISTENER`: there is somebody to notify.
-    pub listener: bool,
 }
 
-impl Flags {
-    /// As seccomp(2) takes them.
-    pub fn bits(self) -> u32 {
-        let flags = [
-            (self.log, SeccompFilterFlags::LOG),
-            (self.spec_allow, SeccompFilterFlags::SPEC_ALLOW),
-            (self.listener, SeccompFilterFlags::NEW_LISTENER),
-            // The kernel refuses it without a listener.
-            (self.wait_killable && self.listener, SeccompFilterFlags::WAIT_KILLABLE_RECV),
-        ];
-        let set = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag);
-        set.fold(SeccompFilterFlags::empty(), std::ops::BitOr::bitor).bits()
-    }
+/// Who decides about what a filter notifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// The socket on which it listens.
+    pub path: PathBuf,
+    /// What it is told besides.
+    pub metadata: String,
 }
 
 /// A program, and how it is loaded.
@@ -113,17 +106,32 @@ pub struct Filter {
     pub program: Program,
     /// How it is loaded.
     pub flags: Flags,
+    /// Who hears of what it notifies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<Listener>,
 }
 
 impl Filter {
-    /// Puts the calling thread under the filter, for good. The listener comes back where one is asked for.
+    /// The flags as seccomp(2) takes them.
+    pub fn bits(&self) -> SeccompFilterFlags {
+        let listens = self.listener.is_some();
+        let flags = [
+            (self.flags.log, SeccompFilterFlags::LOG),
+            (self.flags.spec_allow, SeccompFilterFlags::SPEC_ALLOW),
+            (listens, SeccompFilterFlags::NEW_LISTENER),
+            // The kernel refuses it without a listener.
+            (listens && self.flags.wait_killable, SeccompFilterFlags::WAIT_KILLABLE_RECV),
+        ];
+        flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect()
+    }
+
+    /// Puts the calling thread under the filter, for good. The descriptor of its listener comes back where it has one.
     ///
     /// # Errors
     ///
     /// `EACCES` without CAP_SYS_ADMIN in the user namespace and without no_new_privs; `EINVAL` for a flag that the kernel does
     /// not have; `EBUSY` for a second listener.
     pub fn load(&self) -> holm_sys::Result<Option<OwnedFd>> {
-        let flags = SeccompFilterFlags::from_bits_truncate(self.flags.bits());
-        seccomp_set_mode_filter(flags, self.program.instructions())
+        seccomp_set_mode_filter(self.bits(), self.program.instructions())
     }
 }

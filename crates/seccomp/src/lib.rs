@@ -27,7 +27,8 @@ mod profile;
 mod syscalls;
 
 pub use compile::compile;
-pub use filter::{Filter, Flags, Malformed, Program};
+pub use filter::{Filter, Flags, Listener, Malformed, Program};
+pub use holm_sys::SeccompFilterFlags;
 pub use profile::{Action, Arch, Condition, Operator, Profile, Rule};
 pub use syscalls::{is_known, number};
 

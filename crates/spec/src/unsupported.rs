@@ -45,7 +45,6 @@ fn linux(config: &oci::Spec) -> Sections {
             "linux.resources",
             linux.resources().as_ref().is_some_and(|limits| *limits != oci::LinuxResources::default()),
         ),
-        ("linux.seccomp", linux.seccomp().is_some()),
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.mountLabel", label),
         ("linux.intelRdt", linux.intel_rdt().is_some()),

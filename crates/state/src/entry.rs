@@ -239,6 +239,7 @@ mod tests {
             cgroup: None,
             expected_cgroup: None,
             oci_version: "1.3.0".into(),
+            seccomp: None,
             hooks: Default::default(),
         }
     }

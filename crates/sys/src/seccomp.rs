@@ -1,8 +1,9 @@
 //! seccomp(2).
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use bitflags::bitflags;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::{Error, Result};
@@ -80,4 +81,113 @@ pub fn seccomp_set_mode_filter(flags: SeccompFilterFlags, program: &[SockFilter]
     let listener = RawFd::try_from(result).map_err(|_| Error::new(call(), Errno::BADF))?;
     // SAFETY: with this flag the kernel answers with a new descriptor, which nobody else owns.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(listener) }))
+}
+
+const SECCOMP_IOCTL_NOTIF_RECV: libc::c_ulong = 0xc050_2100;
+const SECCOMP_IOCTL_NOTIF_SEND: libc::c_ulong = 0xc018_2101;
+const SECCOMP_USER_NOTIF_FLAG_CONTINUE: u32 = 1;
+
+/// `struct seccomp_data`.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+struct SeccompData {
+    nr: libc::c_int,
+    arch: u32,
+    instruction_pointer: u64,
+    args: [u64; 6],
+}
+
+/// `struct seccomp_notif`.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+struct SeccompNotif {
+    id: u64,
+    pid: u32,
+    flags: u32,
+    data: SeccompData,
+}
+
+/// `struct seccomp_notif_resp`.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+struct SeccompNotifResp {
+    id: u64,
+    val: i64,
+    error: i32,
+    flags: u32,
+}
+
+/// A system call that waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotifiedCall {
+    /// By which it is answered.
+    pub id: u64,
+    /// Its number.
+    pub number: i32,
+    /// Who calls, as the caller's PID namespace has it.
+    pub pid: u32,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+}
+
+/// Waits for a call that a filter notifies; `None` when nobody is under the filter any more. seccomp_unotify(2).
+///
+/// # Errors
+///
+/// `EINVAL` for a descriptor that is no listener.
+pub fn seccomp_notify_receive(listener: impl AsFd) -> Result<Option<NotifiedCall>> {
+    loop {
+        let mut hang_up = [PollFd::new(&listener, PollFlags::IN)];
+        match poll(&mut hang_up, None) {
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(Error::new("poll(seccomp listener)", errno)),
+            Ok(_) if !hang_up.iter().any(|polled| polled.revents().contains(PollFlags::IN)) => {
+                return Ok(None);
+            }
+            Ok(_) => {}
+        }
+        let mut notified = SeccompNotif::default();
+        // SAFETY: the ioctl writes one `seccomp_notif`, which is zero before as it asks for.
+        let result = unsafe {
+            libc::ioctl(
+                listener.as_fd().as_raw_fd(),
+                SECCOMP_IOCTL_NOTIF_RECV as libc::Ioctl,
+                std::ptr::from_mut(&mut notified),
+            )
+        };
+        if result == 0 {
+            let SeccompNotif { id, pid, data, .. } = notified;
+            return Ok(Some(NotifiedCall { id, number: data.nr, pid, arguments: data.args }));
+        }
+        match std::io::Error::last_os_error() {
+            // Who called has been killed meanwhile.
+            error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
+            error => return Err(Error::from_io("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", &error)),
+        }
+    }
+}
+
+/// Answers a call: by an error, or by letting it go on.
+///
+/// # Errors
+///
+/// `EINVAL` for a descriptor that is no listener. Who has been killed meanwhile is no error.
+pub fn seccomp_notify_answer(listener: impl AsFd, id: u64, error: Option<Errno>) -> Result<()> {
+    let flags = if error.is_none() { SECCOMP_USER_NOTIF_FLAG_CONTINUE } else { 0 };
+    let error = error.map_or(0, |errno| -errno.raw_os_error());
+    let answer = SeccompNotifResp { id, val: 0, error, flags };
+    // SAFETY: the ioctl reads one `seccomp_notif_resp`.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_fd().as_raw_fd(),
+            SECCOMP_IOCTL_NOTIF_SEND as libc::Ioctl,
+            std::ptr::from_ref(&answer),
+        )
+    };
+    match std::io::Error::last_os_error() {
+        error if result < 0 && error.raw_os_error() != Some(libc::ENOENT) => {
+            Err(Error::from_io("ioctl(SECCOMP_IOCTL_NOTIF_SEND)", &error))
+        }
+        _ => Ok(()),
+    }
 }

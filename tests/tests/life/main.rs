@@ -11,6 +11,8 @@ mod hooks;
 mod names;
 mod oci;
 mod ps;
+mod seccomp;
+mod seccomp_notify;
 mod signals;
 mod stop;
 
