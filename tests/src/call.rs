@@ -38,6 +38,11 @@ impl Call {
         }
     }
 
+    /// Any program, as the user of the test, with no variable but PATH.
+    pub fn of(program: &Path, directory: &Path) -> Self {
+        Self::new(program, &Caller { uid: None, variables: Vec::new() }, directory)
+    }
+
     /// Adds words.
     #[must_use]
     pub fn words<W: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = W>) -> Self {

@@ -68,6 +68,16 @@ pub fn needs(there: bool, reason: &str) -> bool {
     there
 }
 
+/// The path of Holm's OCI runtime, `holm-runtime`: it is beside `holm`, and built with it.
+pub fn runtime_binary() -> std::path::PathBuf {
+    binary::holm().with_file_name("holm-runtime")
+}
+
+/// Makes a small root directory, with a shell, the usual small programs and the witness.
+pub fn make_rootfs(path: &std::path::Path) {
+    rootfs::make(path);
+}
+
 /// The path of a program, if this machine has it; else says that the calling test is skipped.
 pub fn program(name: &str) -> Option<std::path::PathBuf> {
     let found = binary::find_program(name);

@@ -3,9 +3,9 @@
 use std::os::fd::BorrowedFd;
 
 use holm_sys::{self as sys, Context, Errno};
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{Access, AtFlags, CWD, Uid};
 
-use crate::{Error, Hierarchy, Layout, Result, Version, walk};
+use crate::{Cgroup, Error, Hierarchy, Layout, Result, Version, walk};
 
 /// For each hierarchy of the layout, whether this process may make groups below its own one and move its processes
 /// into them: whether the own directory and its `cgroup.procs` are writable with the effective ids and capabilities.
@@ -32,6 +32,38 @@ pub(crate) fn check_common_ancestor(hierarchy: &Hierarchy, mount: BorrowedFd<'_>
     rustix::fs::accessat(mount, procs.as_str(), Access::WRITE_OK, AtFlags::EACCESS)
         .call(|| format!("faccessat2({procs:?}, W_OK, AT_EACCESS)"))
         .map_err(Error::from)
+}
+
+/// Where the kernel lists the files that go with a delegated group (Linux 4.15).
+const DELEGATE: &str = "/sys/kernel/cgroup/delegate";
+/// Those without which a group cannot be delegated.
+const LEAST: &str = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n";
+
+impl Cgroup {
+    /// Gives the group's v2 directory to `uid`, with the files of /sys/kernel/cgroup/delegate that it has: its new owner may
+    /// make groups below it and move processes between them. Does nothing where the group has no v2 directory.
+    ///
+    /// Needs CAP_CHOWN.
+    ///
+    /// # Errors
+    ///
+    /// The failed call.
+    pub fn give_to(&self, uid: u32) -> Result<()> {
+        let Some(directory) = self.of_version(Version::V2).next() else { return Ok(()) };
+        let owner = Some(Uid::from_raw(uid));
+        let group = directory.open_group()?;
+        rustix::fs::fchown(&group, owner, None)
+            .call(|| format!("fchown({:?}, {uid})", directory.absolute()))?;
+        let files = std::fs::read_to_string(DELEGATE).unwrap_or_else(|_| LEAST.to_owned());
+        for name in files.lines().filter(|name| !name.contains('/')) {
+            match rustix::fs::chownat(&group, name, owner, None, AtFlags::SYMLINK_NOFOLLOW) {
+                // It lists the files of controllers too that the group does not have.
+                Err(Errno::NOENT) => {}
+                chowned => chowned.call(|| format!("fchownat({name:?}, {uid})"))?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Error {

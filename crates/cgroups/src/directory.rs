@@ -69,6 +69,11 @@ impl Directory {
         file::write(self.mount.as_fd(), &self.file(name), text)
     }
 
+    /// Whether the group has such a file.
+    pub(crate) fn has_file(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.mount, self.file(name), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Where the group is.
     pub(crate) fn absolute(&self) -> PathBuf {
         self.record.directory()

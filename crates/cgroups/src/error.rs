@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use holm_sys as sys;
 
+use crate::Version;
+
 /// A failure of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -61,6 +63,60 @@ pub enum Error {
         /// The processes in it, as this PID namespace sees them.
         processes: Vec<i32>,
     },
+    /// No hierarchy of the group has a controller that is needed.
+    #[error("there is no controller {controller} for this control group")]
+    NoController {
+        /// Its name.
+        controller: String,
+    },
+    /// The version of the interface that has the controller has no such limit.
+    #[error("control groups of {version} have no {what}")]
+    Unsupported {
+        /// The limit, as OCI names it.
+        what: &'static str,
+        /// The version.
+        version: Version,
+    },
+    /// A file of version 2 is asked for, of a controller that version 1 has, or without a hierarchy of version 2.
+    #[error("{key} is a file of cgroup v2, which does not have this controller here")]
+    NotUnified {
+        /// Its name.
+        key: String,
+    },
+    /// A limit of memory below what is used.
+    #[error("the memory limit {limit} is below the {used} bytes that are in use and cannot be freed")]
+    InUse {
+        /// The limit.
+        limit: i64,
+        /// What is used.
+        used: u64,
+    },
+    /// A limit of memory and swap together that is below that of memory.
+    #[error("the limit {swap} of memory and swap together is below the limit {limit} of memory")]
+    SwapBelowMemory {
+        /// Of memory.
+        limit: i64,
+        /// Of both.
+        swap: i64,
+    },
+    /// The kernel put another number in the place of one that is out of its bounds.
+    #[error("{what} cannot be {value}: the kernel takes {bound} at the utmost")]
+    OutOfBounds {
+        /// The file.
+        what: &'static str,
+        /// What was asked for.
+        value: u64,
+        /// What was taken.
+        bound: u64,
+    },
+    /// A device rule that would take a part out of one with a wildcard.
+    #[error("the device rule \"{rule}\" would make a hole in \"{wider}\", which control groups cannot do")]
+    HoleInRule {
+        /// The rule.
+        rule: String,
+        /// The earlier one.
+        wider: String,
+    },
     /// More than one thing failed; the rest was done.
     #[error("{}", join(.0))]
     Several(Vec<Error>),
@@ -86,7 +142,17 @@ impl Error {
                 "a process hangs in the kernel, or the group is used by somebody else; delete again later",
             ),
             Self::Several(errors) => errors.iter().find_map(Self::hint),
-            Self::Call(_) | Self::NotCgroup { .. } => None,
+            Self::NoController { .. } => Some(
+                "mount or delegate it (cgroup.controllers and cgroup.subtree_control of the groups above say what there is), \
+                 or leave the limit out",
+            ),
+            Self::Unsupported { .. } | Self::NotUnified { .. } => Some("leave it out on this host"),
+            Self::InUse { .. } => Some("give a higher limit"),
+            Self::SwapBelowMemory { .. } => {
+                Some("swap counts memory and swap together: give it memory's limit or more")
+            }
+            Self::HoleInRule { .. } => Some("put the narrower rule in the place of the wider one"),
+            Self::Call(_) | Self::NotCgroup { .. } | Self::OutOfBounds { .. } => None,
         }
     }
 

@@ -7,7 +7,9 @@ use holm_sys as sys;
 use rustix::process::Pid;
 
 use crate::directory::Directory;
-use crate::{CgroupPath, DirectoryRecord, Entrance, Error, Layout, Record, Result, Version, v1, wait, walk};
+use crate::{
+    CgroupPath, DirectoryRecord, Entrance, Error, Kind, Layout, Record, Result, Version, v1, v2, wait, walk,
+};
 
 /// How [`Cgroup::create`] goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +55,10 @@ impl Cgroup {
                     return Err(error);
                 }
             }
+        }
+        if layout.kind() == Kind::Unified {
+            // What the group uses is told by its controllers alone; v1 has them in every group.
+            group.directories.iter().for_each(v2::enable_all);
         }
         if group.directories.is_empty() { Err(refusal) } else { Ok(group) }
     }

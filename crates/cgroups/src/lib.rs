@@ -24,6 +24,7 @@ mod kill;
 mod layout;
 mod path;
 mod record;
+mod resources;
 mod subgroup;
 mod v1;
 mod v2;
@@ -37,6 +38,10 @@ pub use group::{Cgroup, CreateOptions};
 pub use layout::{Hierarchy, Kind, Layout, Version};
 pub use path::CgroupPath;
 pub use record::{DirectoryRecord, Record};
+pub use resources::{
+    Access, BlockIo, Cpu, Cpuset, DeviceNumber, DevicePolicy, DeviceRule, DeviceType, Exception,
+    HugePageLimit, Memory, Network, Rdma, Resources, Throttle, WeightDevice,
+};
 pub use subgroup::SubGroup;
 pub use v1::Entrance;
 

@@ -5,19 +5,26 @@ use std::path::Path;
 use holm_cgroups::{CgroupPath, Hierarchy, Version};
 use holm_mounts::{FsOption, MountAttr};
 use holm_namespaces::Kind;
-use holm_spec::Mount;
+use holm_spec::{Mount, MountSource};
 
-use crate::decide::Draft;
+use crate::decide::{Draft, Taking};
 use crate::mounts::{change, symlinks_to};
-use crate::{Error, Inherits, MountChange, Step};
+use crate::{CgroupDriver, Error, Inherits, MountChange, Step};
 
 /// A cgroup of its own, where the caller may make one. An ordinary user without a delegated cgroup stays in the
-/// caller's: limits would be refused, but isolation does not depend on it.
-pub(crate) fn decide(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
-    if draft.facts.cgroups.layout.hierarchies.is_empty() || !draft.facts.cgroups.writable {
-        return Ok(());
+/// caller's: limits are refused then, but isolation does not depend on it.
+pub(crate) fn decide(draft: &mut Draft<'_>, id: &str, driver: CgroupDriver) -> Result<(), Error> {
+    let facts = &draft.facts.cgroups;
+    let cause = match driver {
+        CgroupDriver::Disabled => Some("cgroups are disabled"),
+        CgroupDriver::Files if facts.layout.hierarchies.is_empty() => Some("no cgroup filesystem is mounted"),
+        CgroupDriver::Files if !facts.writable => Some("this user may make no cgroup"),
+        CgroupDriver::Files => None,
+    };
+    if let Some(cause) = cause {
+        return without(draft, cause);
     }
-    let path = draft.spec.linux.cgroups_path.as_deref().filter(|path| !path.is_empty()).unwrap_or(id);
+    let path = draft.spec.linux.cgroups_path.as_deref().unwrap_or(id);
     let path = CgroupPath::parse(path).map_err(|cause| {
         Error::new(
             format!("use linux.cgroupsPath {path:?}"),
@@ -27,30 +34,119 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
     })?;
     draft.prepare.push(Step::CreateCgroup { path });
     draft.undo.push(Step::RemoveCgroup);
-    draft.clone.into_cgroup = draft.facts.cgroups.layout.hierarchies.iter().any(|h| h.version == Version::V2);
-    if draft.facts.cgroups.layout.hierarchies.iter().any(|hierarchy| hierarchy.version == Version::V1) {
+    limits(draft);
+    let layout = &draft.facts.cgroups.layout;
+    draft.clone.into_cgroup = layout.hierarchies.iter().any(|h| h.version == Version::V2);
+    if layout.hierarchies.iter().any(|hierarchy| hierarchy.version == Version::V1) {
         draft.isolate.push(Step::EnterCgroup);
     }
     Ok(())
 }
 
+/// Without a cgroup nothing can be limited. The rules for devices are passed over: where there is no cgroup there is a user
+/// namespace, in which the host's permissions hold.
+fn without(draft: &Draft<'_>, cause: &str) -> Result<(), Error> {
+    let resources = &draft.spec.linux.limits.resources;
+    if resources.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        format!("limit {} (linux.resources)", resources.controllers().join(", ")),
+        cause,
+        "run as root, or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes), or \
+         leave the limits out",
+    ))
+}
+
+/// Devices first: what is to be limited runs under their rules from its first instruction on. Memory last, when the
+/// container is made: making it can take more than it is to have.
+fn limits(draft: &mut Draft<'_>) {
+    let facts = &draft.facts.cgroups;
+    let ruled = facts.layout.v1("devices").is_some() || facts.layout.v2().is_some();
+    if facts.device_rules && ruled {
+        draft.prepare.push(Step::AllowDevices { policy: draft.spec.linux.limits.devices.clone() });
+        draft.nodes_guarded = true;
+    }
+    let (rest, memory) = draft.spec.linux.limits.resources.split_memory();
+    if !rest.is_empty() {
+        draft.prepare.push(Step::SetLimits { resources: Box::new(rest) });
+    }
+    if !memory.is_empty() {
+        draft.confine.push(Step::SetLimits { resources: Box::new(memory) });
+    }
+    draft.prepare.extend(owner(draft).map(|uid| Step::DelegateCgroup { uid }));
+}
+
+/// Who the cgroup is given to (runtime-spec, config-linux, "Cgroup ownership"): the container's user as the host has it,
+/// when the container can write to a cgroup filesystem of version 2 in a cgroup namespace of its own.
+fn owner(draft: &Draft<'_>) -> Option<u32> {
+    let spec = draft.spec;
+    let writable = |mount: &Mount| {
+        matches!(mount.source, MountSource::Cgroups)
+            && mount.destination == Path::new("/sys/fs/cgroup")
+            && !mount.attributes.set.contains(MountAttr::RDONLY)
+    };
+    let delegates = draft.facts.cgroups.layout.kind() == holm_cgroups::Kind::Unified
+        && spec.linux.is_new(Kind::Cgroup)
+        && spec.mounts.iter().any(writable);
+    let uid = spec.process.as_ref()?.user.uid;
+    let outside = match (&spec.linux.uid_map, spec.linux.namespaces.contains_key(&Kind::User)) {
+        (Some(map), _) => map.to_host(uid)?,
+        (None, true) => return None,
+        (None, false) => uid,
+    };
+    (delegates && outside != draft.facts.euid).then_some(outside)
+}
+
 /// The mounts of the container's view: one of cgroup2, or a directory with one of each v1 hierarchy.
 pub(crate) fn mounts(draft: &mut Draft<'_>, mount: &Mount) {
-    let layout = &draft.facts.cgroups.layout;
-    let own_namespace = draft.spec.linux.is_new(Kind::Cgroup);
     let mut change = change(draft, mount);
-    if !own_namespace {
-        // The whole hierarchy of the host is in sight: reading it is what was asked for, writing to it is a way out.
+    if !draft.spec.linux.is_new(Kind::Cgroup) && (shows_all(draft) || made(draft).is_none()) {
+        // More than the container's own is in sight: reading it is what was asked for, writing to it is a way out.
         change.set |= MountAttr::RDONLY;
         change.clear -= MountAttr::RDONLY;
     }
-    match layout.hierarchies.as_slice() {
+    match draft.facts.cgroups.layout.hierarchies.as_slice() {
         [] => {}
-        [only] if only.version == Version::V2 => {
-            draft.root.push(filesystem(&mount.destination, only, change));
-        }
+        [only] if only.version == Version::V2 => view(draft, &mount.destination, only, change),
         _ => legacy(draft, mount, &change),
     }
+}
+
+/// The cgroup that the container gets in every hierarchy; an ordinary user's may be missing in some.
+fn made<'d>(draft: &'d Draft<'_>) -> Option<&'d CgroupPath> {
+    let path = draft.prepare.iter().find_map(|step| match step {
+        Step::CreateCgroup { path } => Some(path),
+        _ => None,
+    });
+    path.filter(|_| draft.facts.privileged())
+}
+
+/// Without a cgroup namespace a mount of cgroup2 is of the whole hierarchy; one in a user namespace is refused then
+/// (cgroups(7)).
+fn shows_all(draft: &Draft<'_>) -> bool {
+    draft.facts.cgroups.layout.kind() == holm_cgroups::Kind::Unified
+        && !draft.spec.linux.namespaces.contains_key(&Kind::User)
+}
+
+/// One hierarchy: mounted in the container's cgroup namespace, else its own cgroup, bound. (runc has it so.)
+fn view(draft: &mut Draft<'_>, destination: &Path, hierarchy: &Hierarchy, change: MountChange) {
+    let bound = if draft.spec.linux.namespaces.contains_key(&Kind::Cgroup) || shows_all(draft) {
+        None
+    } else {
+        made(draft).map_or_else(|| hierarchy.own_directory(), |path| hierarchy.directory_of(path).ok())
+    };
+    let step = match bound {
+        None => filesystem(destination, hierarchy, change),
+        Some(directory) => Step::AttachMount {
+            slot: draft.take_mount(&directory, Taking::plainly(false)),
+            destination: destination.to_owned(),
+            change,
+            symlinks: symlinks_to(destination),
+            copy_link: false,
+        },
+    };
+    draft.root.push(step);
 }
 
 fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
@@ -66,7 +162,7 @@ fn legacy(draft: &mut Draft<'_>, mount: &Mount, change: &MountChange) {
     });
     for hierarchy in &draft.facts.cgroups.layout.hierarchies {
         let Some(name) = hierarchy.mount_point.file_name() else { continue };
-        draft.root.push(filesystem(&mount.destination.join(name), hierarchy, change.clone()));
+        view(draft, &mount.destination.join(name), hierarchy, change.clone());
         draft.root.extend(links(&mount.destination, hierarchy, Path::new(name)));
     }
     if change.set.contains(MountAttr::RDONLY) {

@@ -16,9 +16,7 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
-    if options.cgroups != CgroupDriver::Disabled {
-        cgroups::decide(&mut draft, id)?;
-    }
+    cgroups::decide(&mut draft, id, options.cgroups)?;
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
@@ -85,6 +83,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) take: Vec<Step>,
     pub(crate) isolate: Vec<Step>,
     pub(crate) root: Vec<Step>,
+    pub(crate) confine: Vec<Step>,
     /// What comes after the hooks, which see the root as it is mounted and may still mount into it.
     pub(crate) enter: Vec<Step>,
     pub(crate) undo: Vec<Step>,
@@ -109,6 +108,7 @@ impl<'a> Draft<'a> {
             take: Vec::new(),
             isolate: Vec::new(),
             root: Vec::new(),
+            confine: Vec::new(),
             enter: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
@@ -154,6 +154,7 @@ impl<'a> Draft<'a> {
             start: Vec::new(),
             started: Vec::new(),
             command: None,
+            confine: self.confine,
             undo: self.undo,
         }
     }

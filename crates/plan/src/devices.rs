@@ -18,6 +18,8 @@ const DEVICES: [(&str, u32, u32); 6] = [
     ("/dev/tty", 5, 0),
 ];
 
+const PTMX: &str = "/dev/ptmx";
+
 /// Link, target.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -52,7 +54,8 @@ fn devices(draft: &mut Draft<'_>) {
             one(draft, Device::character(path, major, minor), true);
         }
     }
-    for device in &spec.linux.devices {
+    // The container has a /dev/ptmx of its own, whatever is said of the host's.
+    for device in spec.linux.devices.iter().filter(|device| device.path != Path::new(PTMX)) {
         one(draft, device.clone(), false);
     }
 }
@@ -79,7 +82,7 @@ fn links(draft: &mut Draft<'_>) {
         draft.root.push(link("/dev/core", "/proc/kcore", false));
     }
     // Another one, such as a node that came with the root, would open the host's terminals.
-    if !draft.spec.mounts.iter().any(|mount| mount.destination == Path::new("/dev/ptmx")) {
-        draft.root.push(link("/dev/ptmx", "pts/ptmx", true));
+    if !draft.spec.mounts.iter().any(|mount| mount.destination == Path::new(PTMX)) {
+        draft.root.push(link(PTMX, "pts/ptmx", true));
     }
 }

@@ -53,6 +53,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateCgroup { path } => write!(f, "create cgroup {path}"),
+            Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
+            Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
+            Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),
             Self::EnterCgroup => f.write_str("enter the cgroup"),
             Self::RemoveCgroup => f.write_str("remove the cgroup"),
             Self::JoinNamespace { kind, path } => write!(f, "join the {kind} namespace {}", path.display()),

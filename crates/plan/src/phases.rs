@@ -39,6 +39,8 @@ pub enum Phase {
     Enter,
     /// The child, in its root: who it is.
     Privileges,
+    /// The parent, when the child has done its work and waits to be let go.
+    Confine,
     /// The child, when it is started, before the command runs: hooks in the container.
     Start,
     /// The parent, or whoever starts it, when the command runs: hooks.
@@ -100,6 +102,8 @@ pub struct Plan {
     pub enter: Vec<Step>,
     /// By the child, in its root: its privileges, last of all before exec.
     pub privileges: Vec<Step>,
+    /// By the parent, last: what the child's own work would not have gone by with.
+    pub confine: Vec<Step>,
     /// By the child, when it is started.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub start: Vec<Step>,
@@ -114,7 +118,7 @@ pub struct Plan {
 
 impl Plan {
     /// The phases with their steps, in the order in which they run.
-    pub fn phases(&self) -> [(Phase, &[Step]); 11] {
+    pub fn phases(&self) -> [(Phase, &[Step]); 12] {
         [
             (Phase::Prepare, &self.prepare),
             (Phase::Between, &self.clone.between),
@@ -124,6 +128,7 @@ impl Plan {
             (Phase::Hooks, &self.hooks),
             (Phase::Enter, &self.enter),
             (Phase::Privileges, &self.privileges),
+            (Phase::Confine, &self.confine),
             (Phase::Start, &self.start),
             (Phase::Started, &self.started),
             (Phase::Undo, &self.undo),
@@ -156,7 +161,9 @@ impl Phase {
     /// Who runs it.
     pub fn who(self) -> Who {
         match self {
-            Self::Prepare | Self::Adopt | Self::Hooks | Self::Started | Self::Undo => Who::Parent,
+            Self::Prepare | Self::Adopt | Self::Hooks | Self::Confine | Self::Started | Self::Undo => {
+                Who::Parent
+            }
             Self::Between => Who::Between,
             Self::Isolate | Self::Root | Self::Enter | Self::Privileges | Self::Start => Who::Child,
         }
@@ -172,6 +179,7 @@ impl Phase {
             Self::Hooks => "on the host, while the container's process waits",
             Self::Root | Self::Enter => "in the container's mount namespace",
             Self::Privileges => "in the container",
+            Self::Confine => "on the host, for the container that is made",
             Self::Start => "in the container, at its start",
             Self::Started => "on the host, once the command runs",
             Self::Undo => "on the host, afterwards",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::CgroupPath;
+use holm_cgroups::{CgroupPath, DevicePolicy, Resources};
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
@@ -143,6 +143,22 @@ pub enum Step {
     CreateCgroup {
         /// Where.
         path: CgroupPath,
+    },
+    /// What the processes of the cgroup may use.
+    SetLimits {
+        /// The limits.
+        #[serde(flatten)]
+        resources: Box<Resources>,
+    },
+    /// Which devices the processes of the cgroup may use.
+    AllowDevices {
+        /// Those.
+        policy: DevicePolicy,
+    },
+    /// The cgroup of v2, with the files that it takes to make groups below it, becomes the container's own.
+    DelegateCgroup {
+        /// Its owner on the host.
+        uid: u32,
     },
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).

@@ -30,8 +30,8 @@ mod steps;
 
 pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use lifecycle::{
-    Container, CreateRequest, ExecRequest, create, delete, delete_made_of, exec, kill, list, member, plan,
-    run, start, state,
+    Container, CreateRequest, ExecRequest, config, create, delete, delete_made_of, exec, kill, list, member,
+    plan, run, start, state,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;

@@ -23,6 +23,7 @@ pub fn probe() -> Result<HostFacts, Error> {
     let own = holm_credentials::current().map_err(|error| system("find out the own capabilities", error))?;
     let layout = Layout::probe().map_err(|error| system("find out the layout of the cgroups", error))?;
     let euid = geteuid().as_raw();
+    let machine_root = is_machine_root(euid, own.permitted);
     Ok(HostFacts {
         euid,
         egid: getegid().as_raw(),
@@ -35,7 +36,11 @@ pub fn probe() -> Result<HostFacts, Error> {
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
         groups_denied: setgroups_denied(getpid()),
         kcore: rustix::fs::access("/proc/kcore", rustix::fs::Access::EXISTS).is_ok(),
-        cgroups: CgroupFacts { writable: writable(&layout, euid, own.permitted), layout },
+        cgroups: CgroupFacts {
+            writable: machine_root || delegated(&layout).contains(&true),
+            device_rules: machine_root,
+            layout,
+        },
     })
 }
 
@@ -68,9 +73,9 @@ fn kinds() -> Kinds {
     links.filter_map(|link| kind(&link.file_name())).collect()
 }
 
-/// The machine's root makes cgroups wherever they are mounted; others where they are delegated.
-fn writable(layout: &Layout, euid: u32, permitted: CapabilitySet) -> bool {
+/// The machine's root makes cgroups wherever they are mounted, and says which devices may be used in them; others where
+/// they are delegated.
+fn is_machine_root(euid: u32, permitted: CapabilitySet) -> bool {
     let administrator = euid == 0 && permitted.contains(holm_credentials::Capability::SysAdmin);
-    let machine = || own_user_namespace_is_initial().unwrap_or(false);
-    administrator && machine() || delegated(layout).contains(&true)
+    administrator && own_user_namespace_is_initial().unwrap_or(false)
 }

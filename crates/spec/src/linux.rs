@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Device, Error, PropagationChange, Seccomp};
+use crate::{Device, Error, Limits, PropagationChange, Seccomp, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,10 @@ pub struct Linux {
     pub gid_map: Option<IdMap>,
     /// The clocks of a new time namespace.
     pub time_offsets: Option<TimeOffsets>,
-    /// `linux.cgroupsPath`.
+    /// `linux.cgroupsPath`, cleaned.
     pub cgroups_path: Option<String>,
+    /// `linux.resources`.
+    pub limits: Limits,
     /// Kernel parameters, by name with dots or slashes.
     pub sysctl: BTreeMap<String, String>,
     /// The nodes beyond the default ones.
@@ -46,13 +48,16 @@ pub struct Linux {
 
 impl Linux {
     pub(crate) fn check(linux: Option<&oci::Linux>) -> Result<Self, Error> {
-        let Some(linux) = linux else { return Ok(Self::default()) };
+        let Some(linux) = linux else {
+            return Ok(Self { limits: Limits::check(None)?, ..Self::default() });
+        };
         let section = Self {
             namespaces: namespaces(linux.namespaces().as_deref().unwrap_or_default())?,
             uid_map: id_map("linux.uidMappings", linux.uid_mappings().as_deref())?,
             gid_map: id_map("linux.gidMappings", linux.gid_mappings().as_deref())?,
             time_offsets: linux.time_offsets().as_ref().map(time_offsets).transpose()?,
-            cgroups_path: linux.cgroups_path().as_ref().map(|path| path.to_string_lossy().into_owned()),
+            cgroups_path: resources::cgroups_path(linux.cgroups_path().as_deref())?,
+            limits: Limits::check(linux.resources().as_ref())?,
             sysctl: linux
                 .sysctl()
                 .iter()

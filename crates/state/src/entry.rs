@@ -232,6 +232,7 @@ mod tests {
             process: None,
             init: false,
             bundle: "/b".into(),
+            config: "/b/config.json".into(),
             rootfs: "/b/rootfs".into(),
             created: "2026-01-01T00:00:00Z".into(),
             owner: 0,

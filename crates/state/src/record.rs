@@ -49,6 +49,8 @@ pub struct Record {
     pub init: bool,
     /// Its bundle.
     pub bundle: PathBuf,
+    /// The file that its configuration was read from.
+    pub config: PathBuf,
     /// Its root, as the bundle has it.
     pub rootfs: PathBuf,
     /// When it was created, RFC 3339.

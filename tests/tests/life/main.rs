@@ -8,6 +8,7 @@ mod dry_run;
 mod exec;
 mod exec_process;
 mod hooks;
+mod limits;
 mod names;
 mod oci;
 mod ps;

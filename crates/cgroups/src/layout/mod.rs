@@ -22,6 +22,15 @@ pub enum Version {
     V2,
 }
 
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        })
+    }
+}
+
 /// How a host has mounted its control groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,6 +122,15 @@ impl Hierarchy {
     pub(crate) fn own_below_mount(&self) -> Option<&str> {
         let below = Path::new(&self.own_path).strip_prefix(&self.mount_root).ok()?.to_str()?;
         (!below.split('/').any(|name| name == "..")).then_some(below)
+    }
+
+    /// The directory of a container's group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] for a relative path when the mount does not show the own group.
+    pub fn directory_of(&self, path: &CgroupPath) -> Result<PathBuf> {
+        Ok(self.mount_point.join(self.below_mount(path)?))
     }
 
     /// `path` from the mount point on.

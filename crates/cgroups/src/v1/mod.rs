@@ -1,8 +1,15 @@
 //! What version 1 does in its own way; cgroups(7), "Cgroups version 1".
 
+pub(crate) mod blkio;
+pub(crate) mod cpu;
 mod cpuset;
+pub(crate) mod devices;
 mod entrance;
 mod freezer;
+pub(crate) mod hugetlb;
+pub(crate) mod memory;
+pub(crate) mod net_cls;
+pub(crate) mod net_prio;
 
 pub(crate) use cpuset::fill_cpuset;
 pub use entrance::Entrance;

@@ -36,11 +36,9 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     Ok(linux)
 }
 
-/// Other runtimes let a container open no device beyond the ordinary ones unless a rule says so; Holm itself has no
-/// such limit, so there is nothing to lift.
+/// A container opens no device beyond the ordinary ones unless a rule says so.
 fn resources(blueprint: &Blueprint<'_>) -> Option<LinuxResources> {
-    let other = matches!(blueprint.options.runtime, RuntimeChoice::Other(_));
-    (other && blueprint.options.security.privileged).then(|| {
+    blueprint.options.security.privileged.then(|| {
         let mut all = LinuxDeviceCgroup::default();
         all.set_allow(true).set_access(Some("rwm".to_owned()));
         let mut resources = LinuxResources::default();

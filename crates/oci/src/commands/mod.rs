@@ -114,6 +114,8 @@ enum Operation {
 struct Bench<'a> {
     root: Root,
     cgroups: CgroupDriver,
+    /// Descriptors that the command gets.
+    inherited: &'a [u32],
     narrator: &'a mut Narrator,
 }
 
@@ -135,33 +137,29 @@ impl Oci {
     /// What failed; it is in the log already.
     pub fn execute(self, narrator: &mut Narrator) -> Result<u8> {
         if self.is_seen_from_inside() {
-            self.check_preserved()?;
             holm_runtime::protect_own_program()?;
         }
+        // Before anything is opened here: it could have the number of a descriptor that is to be handed on.
+        let inherited = holm_sys::inherit(self.preserved());
         self.global.prepare(narrator)?;
-        let result = self.operate(narrator);
+        let result = self.operate(&inherited, narrator);
         if let (Err(error), Some(log)) = (&result, narrator.log()) {
             log.error(error);
         }
         result
     }
 
-    /// Before anything is opened here: it could have the number of a descriptor that is to be handed on.
-    fn check_preserved(&self) -> Result<()> {
-        let preserved = match &self.operation {
+    /// How many descriptors are to be handed on.
+    fn preserved(&self) -> u32 {
+        match &self.operation {
             Operation::Create(create) => create.0.preserved(),
             Operation::Run(run) => run.0.preserved(),
             Operation::Exec(exec) => exec.0.preserved(),
             _ => 0,
-        };
-        holm_sys::check_inherited(preserved).map_err(|error| {
-            Error::new(format!("cannot hand on {preserved} descriptors (--preserve-fds, LISTEN_FDS)"))
-                .with_cause(error)
-                .with_hint("that many must be open, from 3 on")
-        })
+        }
     }
 
-    fn operate(self, narrator: &mut Narrator) -> Result<u8> {
+    fn operate(self, inherited: &[u32], narrator: &mut Narrator) -> Result<u8> {
         let without_root = match self.operation {
             Operation::Spec(template) => return template.0.execute(),
             Operation::Features(features) => return features.0.execute(),
@@ -174,7 +172,7 @@ impl Oci {
             Some(path) => Root::open(path)?,
             None => holm_runtime::run_directory()?,
         };
-        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), narrator };
+        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), inherited, narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
             Operation::Start(start) => start.0.execute(&mut bench),

@@ -99,6 +99,7 @@ struct LinuxWords {
     readonly: Vec<&'static str>,
     propagation: Option<&'static str>,
     devices: bool,
+    limits: bool,
 }
 
 fn linux_words() -> impl Strategy<Value = LinuxWords> {
@@ -106,10 +107,10 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
         select(vec!["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"]);
     let path = select(vec!["/holm/name", "below/own", "", "/holm/../out", "system.slice:cri:1"]);
     let paths = || subsequence(vec!["/proc/kcore", "/proc/keys", "/sys/firmware", "/proc/sys"], 0..=4);
-    ((maps(), maps()), any::<[bool; 4]>(), of(path), paths(), paths(), of(propagation)).prop_map(
+    ((maps(), maps()), any::<[bool; 7]>(), of(path), paths(), paths(), of(propagation)).prop_map(
         |(
             (uid_map, gid_map),
-            [maps_of_joined, offsets, sysctls, devices],
+            [maps_of_joined, offsets, sysctls, devices, limited, much, often],
             cgroups_path,
             masked,
             readonly,
@@ -126,6 +127,7 @@ fn linux_words() -> impl Strategy<Value = LinuxWords> {
                 readonly,
                 propagation,
                 devices,
+                limits: limited && much && often,
             }
         },
     )
@@ -153,6 +155,10 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
         linux["devices"] = json!([{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
                                   {"path": "/run/pipe", "type": "p"}]);
     }
+    if words.limits {
+        linux["resources"] = json!({"memory": {"limit": 1_000_000}, "pids": {"limit": 50},
+                                    "devices": [{"allow": false, "access": "rwm"}]});
+    }
     if let Some(word) = words.propagation {
         linux["rootfsPropagation"] = word.into();
     }
@@ -168,12 +174,13 @@ fn mounts() -> impl Strategy<Value = Vec<Value>> {
         mount("/dev/pts", "devpts", "devpts", &["newinstance"]),
         mount("/sys", "sysfs", "sysfs", &["ro"]),
         mount("/sys/fs/cgroup", "cgroup", "cgroup", &["ro"]),
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid"]),
         mount("/data", "bind", "/srv/data", &["rbind", "rslave"]),
         mount("/etc/hosts", "bind", "hosts", &["bind", "ro", "rprivate"]),
         mount("/mapped", "bind", "/srv/mapped", &["rbind", "idmap"]),
         mount("/tree", "bind", "/srv/tree", &["rbind", "ridmap", "rro"]),
     ];
-    subsequence(all, 0..=10).prop_shuffle()
+    subsequence(all, 0..=11).prop_shuffle()
 }
 
 const CAPABILITIES: [&str; 4] = ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN", "CAP_NET_RAW"];
@@ -299,6 +306,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 38, "{steps:?}");
+        assert_eq!(steps.len(), 41, "{steps:?}");
     }
 }

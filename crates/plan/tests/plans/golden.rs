@@ -120,3 +120,21 @@ fn a_process_in_the_container_of_an_ordinary_user() {
     let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default(), None).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
 }
+
+/// A container that shares the cgroup namespace of the host sees of each v1 hierarchy what is its own.
+#[test]
+fn the_cgroups_of_v1_without_a_namespace_of_their_own() {
+    let kinds = json!([{"type": "mount"}, {"type": "pid"}, {"type": "uts"}]);
+    let mut facts = root();
+    facts.cgroups.layout = hybrid();
+    let text = made(&config(&kinds), &facts).to_string();
+    for directory in ["systemd", "cpu,cpuacct", "memory", "unified"] {
+        let own = format!("/sys/fs/cgroup/{directory}/holm/islet");
+        assert!(text.contains(&own), "{own} is not in {text}");
+    }
+    assert!(!text.contains("mount cgroup"), "{text}");
+    let mut with = config(&json!([{"type": "mount"}, {"type": "pid"}, {"type": "uts"}, {"type": "cgroup"}]));
+    with["mounts"][6]["options"] = json!(["ro"]);
+    let text = made(&with, &facts).to_string();
+    assert!(!text.contains("/sys/fs/cgroup/memory/holm/islet") && text.contains("mount cgroup"), "{text}");
+}

@@ -38,10 +38,11 @@ fn made(plan: &Plan) -> BTreeMap<Kind, usize> {
     made
 }
 
-/// Without a user namespace, a node that somebody makes must not open a device of the host: no mount takes nodes unless
-/// the configuration has the word for it; terminals are nodes.
+/// Without a user namespace, a node that somebody makes must not open a device of the host: the cgroup has rules for devices
+/// before anybody is in it, or no mount takes nodes unless the configuration has the word for it; terminals are nodes.
 fn nodes_do_nothing(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
-    if spec.linux.namespaces.contains_key(&Kind::User) {
+    let ruled = plan.prepare.iter().any(|step| matches!(step, Step::AllowDevices { .. }));
+    if ruled || spec.linux.namespaces.contains_key(&Kind::User) {
         return Ok(());
     }
     for (_, step) in making(plan) {
@@ -209,7 +210,8 @@ fn nothing_is_made_without_privilege(plan: &Plan) -> Result<(), TestCaseError> {
         prop_assert!(plan.command.is_none());
         return Ok(());
     };
-    for (_, step) in making(plan).into_iter().skip(first) {
+    // What the parent does when the child is done is done with the parent's privileges.
+    for (_, step) in making(plan).into_iter().skip(first).filter(|(phase, _)| *phase != Phase::Confine) {
         prop_assert!(matches!(subject(step), Subject::Process | Subject::Hook), "{step:?}");
     }
     for step in &plan.privileges {
@@ -242,7 +244,9 @@ fn text_has_every_step(plan: &Plan) -> Result<(), TestCaseError> {
     let mut number = 0;
     for (phase, steps) in plan.phases() {
         let who = match phase {
-            Phase::Prepare | Phase::Adopt | Phase::Hooks | Phase::Started | Phase::Undo => Who::Parent,
+            Phase::Prepare | Phase::Adopt | Phase::Hooks | Phase::Confine | Phase::Started | Phase::Undo => {
+                Who::Parent
+            }
             Phase::Between => Who::Between,
             Phase::Isolate | Phase::Root | Phase::Enter | Phase::Privileges | Phase::Start => Who::Child,
         };
@@ -277,6 +281,22 @@ fn namespaces_are_those_asked_for(plan: &Plan, spec: &Spec) -> Result<(), TestCa
     Ok(())
 }
 
+/// All limits are set by the parent on a cgroup that was made; those of memory when the child is done, the others before it
+/// is there.
+fn limits_come_before_what_they_limit(plan: &Plan, made: bool) -> Result<(), TestCaseError> {
+    for (phase, step) in making(plan) {
+        if let Step::SetLimits { resources } = step {
+            let memory = resources.controllers() == ["memory"];
+            prop_assert!(made && !resources.is_empty());
+            prop_assert_eq!(phase, if memory { Phase::Confine } else { Phase::Prepare });
+        }
+        if matches!(step, Step::AllowDevices { .. } | Step::DelegateCgroup { .. }) {
+            prop_assert!(made && phase == Phase::Prepare);
+        }
+    }
+    Ok(())
+}
+
 /// Nothing is set in a namespace that the host has too, and a cgroup namespace is rooted in the container's cgroup.
 fn namespaces_are_furnished_inside(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
     let asked = |kind| spec.linux.namespaces.contains_key(&kind);
@@ -306,6 +326,7 @@ fn all_that_is_made_is_undone(plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(undone, undo.iter().collect::<Vec<_>>());
     // Who enters a cgroup, or is born in one, enters the one that was made.
     let made = plan.prepare.iter().any(|step| matches!(step, Step::CreateCgroup { .. }));
+    limits_come_before_what_they_limit(plan, made)?;
     prop_assert!(made || !(plan.clone.into_cgroup || plan.isolate.contains(&Step::EnterCgroup)));
     Ok(())
 }

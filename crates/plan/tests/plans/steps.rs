@@ -15,7 +15,12 @@ pub(crate) enum Subject {
 /// A kind of step that is added later has to find its place here.
 pub(crate) fn subject(step: &Step) -> Subject {
     match step {
-        Step::CreateCgroup { .. } | Step::EnterCgroup | Step::RemoveCgroup => Subject::Cgroup,
+        Step::CreateCgroup { .. }
+        | Step::SetLimits { .. }
+        | Step::AllowDevices { .. }
+        | Step::DelegateCgroup { .. }
+        | Step::EnterCgroup
+        | Step::RemoveCgroup => Subject::Cgroup,
         Step::JoinNamespace { .. }
         | Step::JoinProcess { .. }
         | Step::UnshareCgroup

@@ -39,7 +39,7 @@ pub struct ExecRequest<'a> {
     /// As for a creation.
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
-    pub preserved: u32,
+    pub preserved: &'a [u32],
     /// Whether the process is not put under the container's filter of system calls.
     pub unfiltered: bool,
     /// Groups below the container's that the process is in; they must be there.
@@ -56,7 +56,7 @@ impl<'a> ExecRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             pidfd_socket: None,
-            preserved: 0,
+            preserved: &[],
             unfiltered: false,
             cgroups: &[],
         }

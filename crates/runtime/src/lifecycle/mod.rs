@@ -12,4 +12,4 @@ pub use delete::{delete, delete_made_of};
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;
 pub use start::start;
-pub use state::{list, member, state};
+pub use state::{config, list, member, state};

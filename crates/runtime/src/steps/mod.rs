@@ -47,6 +47,9 @@ impl ParentBench<'_> {
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
             Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::SetLimits { resources } => cgroup::limit(self, resources),
+            Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
+            Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
