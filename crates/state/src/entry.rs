@@ -239,6 +239,7 @@ mod tests {
             annotations: Default::default(),
             cgroup: None,
             expected_cgroup: None,
+            check_before_update: false,
             oci_version: "1.3.0".into(),
             seccomp: None,
             hooks: Default::default(),

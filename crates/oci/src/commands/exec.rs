@@ -70,6 +70,10 @@ pub(super) struct Exec {
     #[arg(long, value_name = "[CONTROLLERS:]PATH")]
     cgroup: Vec<SubGroup>,
 
+    /// Also in a paused container: it begins when that goes on
+    #[arg(long)]
+    ignore_paused: bool,
+
     /// The AppArmor profile
     #[arg(long, value_name = "PROFILE")]
     apparmor: Option<String>,
@@ -131,6 +135,7 @@ impl Exec {
             pidfd_socket: self.pidfd_socket.as_deref(),
             preserved: bench.inherited,
             cgroups: &self.cgroup,
+            ignore_paused: self.ignore_paused,
             die_with_parent: !self.detach,
             ..ExecRequest::new(&self.id, &process)
         };

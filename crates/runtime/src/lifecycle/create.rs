@@ -402,6 +402,7 @@ impl Work<'_> {
             annotations: self.spec.annotations.clone(),
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
+            check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
             seccomp: self.filter(),
             hooks: self.spec.hooks.later(),
