@@ -144,8 +144,8 @@ impl Step {
                 };
                 let length = filter.program.instructions().len();
                 write!(f, "filter system calls by {length} instructions{when}")?;
-                let listener = filter.listener.iter();
-                listener.map(|listener| write!(f, ", with {} listening", listener.path.display())).collect()
+                let mut listener = filter.listener.iter();
+                listener.try_for_each(|listener| write!(f, ", with {} listening", listener.path.display()))
             }
             Self::SetUmask { mask } => write!(f, "set the umask {mask:03o}"),
             Self::ChangeDirectory { path } => write!(f, "change the directory to {}", path.display()),

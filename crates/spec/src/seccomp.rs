@@ -1,7 +1,5 @@
 //! `linux.seccomp`.
 
-use std::path::PathBuf;
-
 use holm_seccomp::{Action, Arch, Condition, Flags, Listener, Operator, Profile, Rule};
 use oci_spec::runtime::{
     Arch as OciArch, LinuxSeccomp, LinuxSeccompAction as OciAction, LinuxSeccompArg, LinuxSeccompFilterFlag,
@@ -66,7 +64,7 @@ fn flags(words: Option<&[LinuxSeccompFilterFlag]>) -> Flags {
 fn listener(seccomp: &LinuxSeccomp) -> Result<Listener, Error> {
     const FIELD: &str = "linux.seccomp.listenerPath";
     let allowed = "an absolute path of a socket, of at most 107 bytes: an action is SCMP_ACT_NOTIFY";
-    let path = seccomp.listener_path().clone().unwrap_or_else(PathBuf::new);
+    let path = seccomp.listener_path().clone().unwrap_or_default();
     if path.as_os_str().is_empty() {
         return Err(Error::invalid(FIELD, "not set", allowed));
     }
@@ -176,7 +174,7 @@ mod tests {
         }
     }
 
-    fn with_rule(rule: Value) -> Value {
+    fn with_rule(rule: &Value) -> Value {
         json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/agent", "syscalls": [rule] })
     }
 
@@ -187,7 +185,7 @@ mod tests {
         for (action, number, expected) in
             [("SCMP_ACT_ERRNO", 4095, Action::Errno(4095)), ("SCMP_ACT_TRACE", 65535, Action::Trace(65535))]
         {
-            assert_eq!(check(with_rule(rule(action, number))).unwrap().profile.rules[0].action, expected);
+            assert_eq!(check(with_rule(&rule(action, number))).unwrap().profile.rules[0].action, expected);
         }
         for (action, number) in [
             ("SCMP_ACT_ERRNO", 4096),
@@ -197,7 +195,7 @@ mod tests {
             ("SCMP_ACT_NOTIFY", 1),
         ] {
             assert_eq!(
-                refused(with_rule(rule(action, number))),
+                refused(with_rule(&rule(action, number))),
                 "linux.seccomp.syscalls[0].errnoRet",
                 "{action}"
             );
@@ -216,10 +214,10 @@ mod tests {
     fn what_cannot_be_notified_is_refused() {
         let rule = |name: &str| json!({ "names": ["mkdir", name], "action": "SCMP_ACT_NOTIFY" });
         for name in NEVER_NOTIFIED {
-            assert_eq!(refused(with_rule(rule(name))), "linux.seccomp.syscalls[0].names[1]");
+            assert_eq!(refused(with_rule(&rule(name))), "linux.seccomp.syscalls[0].names[1]");
         }
-        assert!(check(with_rule(rule("openat"))).unwrap().listener.is_some());
-        let mut section = with_rule(rule("openat"));
+        assert!(check(with_rule(&rule("openat"))).unwrap().listener.is_some());
+        let mut section = with_rule(&rule("openat"));
         for path in ["", "relative"] {
             section["listenerPath"] = path.into();
             assert_eq!(refused(section.clone()), "linux.seccomp.listenerPath");
@@ -240,7 +238,7 @@ mod tests {
             { "index": 0, "value": 240, "valueTwo": 16, "op": "SCMP_CMP_MASKED_EQ" },
             { "index": 5, "value": u64::MAX, "op": "SCMP_CMP_GE" },
         ] });
-        let conditions = check(with_rule(rule)).unwrap().profile.rules[0].conditions.clone();
+        let conditions = check(with_rule(&rule)).unwrap().profile.rules[0].conditions.clone();
         assert_eq!(
             conditions,
             [
@@ -249,7 +247,7 @@ mod tests {
             ]
         );
         let rule = json!({ "names": ["clone"], "action": "SCMP_ACT_ERRNO", "args": [{ "index": 6, "value": 0, "op": "SCMP_CMP_EQ" }] });
-        assert_eq!(refused(with_rule(rule)), "linux.seccomp.syscalls[0].args[0].index");
+        assert_eq!(refused(with_rule(&rule)), "linux.seccomp.syscalls[0].args[0].index");
     }
 
     #[test]
