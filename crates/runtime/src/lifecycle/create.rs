@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use holm_cgroups::Cgroup;
+use holm_cgroups::{Cgroup, CgroupPath};
 use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
@@ -53,6 +53,8 @@ pub struct CreateRequest<'a> {
     pub die_with_parent: bool,
     /// The session keyring of the caller is the container's too.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2): where the host's is an initramfs.
+    pub no_pivot: bool,
     /// A listening UNIX stream socket that takes a pidfd of the container's process.
     pub pidfd_socket: Option<&'a Path>,
     /// The descriptors behind the standard streams that the command inherits (`holm_sys::inherit`).
@@ -73,6 +75,7 @@ impl<'a> CreateRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             keep_keyring: false,
+            no_pivot: false,
             pidfd_socket: None,
             preserved: &[],
             cgroups: CgroupDriver::default(),
@@ -95,6 +98,7 @@ impl<'a> CreateRequest<'a> {
         Options {
             die_with_parent: self.die_with_parent,
             keep_keyring: self.keep_keyring,
+            no_pivot: self.no_pivot,
             cgroups: self.cgroups,
         }
     }
@@ -381,11 +385,14 @@ impl Work<'_> {
     }
 
     /// Written down before it is made: who is killed right after making it has had no time to.
+    /// A unit of systemd goes with its processes, but not what is made beside it in hierarchies of v1.
     fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
-        self.plan.prepare.iter().find_map(|step| match step {
-            Step::CreateCgroup { path } => Some(Cgroup::expected(&self.facts.cgroups.layout, path)),
+        let path = self.plan.prepare.iter().chain(&self.plan.adopt).find_map(|step| match step {
+            Step::CreateCgroup { path } => Some(path.clone()),
+            Step::StartUnit { scope, .. } => CgroupPath::parse(&scope.unit.path()).ok(),
             _ => None,
-        })
+        });
+        path.map(|path| Cgroup::expected(&self.facts.cgroups.layout, &path))
     }
 
     fn first_record(&self) -> Record {
@@ -397,6 +404,7 @@ impl Work<'_> {
             bundle: self.spec.bundle.clone(),
             config: std::path::absolute(self.request.config_path()).unwrap_or_default(),
             rootfs: self.spec.root.path.clone(),
+            chrooted: !self.spec.linux.is_new(holm_namespaces::Kind::Mount),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),
