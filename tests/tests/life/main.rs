@@ -12,6 +12,8 @@ mod limits;
 mod names;
 mod oci;
 mod ps;
+mod seccomp;
+mod seccomp_notify;
 mod signals;
 mod stop;
 
