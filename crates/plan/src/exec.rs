@@ -2,6 +2,7 @@
 
 use holm_credentials::NumberSet;
 use holm_namespaces::{Kind, Kinds};
+use holm_seccomp::Filter;
 use holm_spec::{Process, Surroundings};
 use serde::Serialize;
 
@@ -23,6 +24,15 @@ pub struct JoinTarget {
     pub v1_cgroup: bool,
 }
 
+/// What every process of the container has.
+#[derive(Debug, Clone, Default)]
+pub struct Given<'a> {
+    /// How it runs.
+    pub surroundings: Surroundings,
+    /// The filter of its system calls.
+    pub filter: Option<&'a Filter>,
+}
+
 /// What is done to run a process in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExecPlan {
@@ -39,7 +49,7 @@ pub struct ExecPlan {
     pub command: Command,
 }
 
-/// Decides how `process` gets into the container of `target`.
+/// Decides how `process` gets into the container of `target`, under the filter that the container has.
 ///
 /// # Errors
 ///
@@ -48,7 +58,7 @@ pub struct ExecPlan {
 pub fn plan_exec(
     process: &Process,
     target: &JoinTarget,
-    surroundings: &Surroundings,
+    given: &Given<'_>,
     facts: &HostFacts,
     options: &Options,
 ) -> Result<ExecPlan, Error> {
@@ -72,16 +82,16 @@ pub fn plan_exec(
     }
     let situation = Situation {
         available: if own_user { facts.known } else { facts.permitted & facts.bounding },
-        groups_denied: target.groups_denied,
+        groups_stay: target.groups_denied,
         options: *options,
-        surroundings: surroundings.clone(),
+        surroundings: given.surroundings.clone(),
     };
     let attributes = &process.attributes;
     let cpus = |cpus: &Option<NumberSet>| cpus.clone().map(|cpus| Step::SetCpus { cpus });
     let mut between = between(target);
     between.splice(..0, cpus(&attributes.initial_cpus));
     isolate.splice(..0, cpus(&attributes.final_cpus));
-    let mut privileges = steps(process, &situation);
+    let mut privileges = steps(process, &situation, given.filter);
     privileges.extend(attributes::labels(attributes, facts)?);
     Ok(ExecPlan {
         prepare: attributes::born(attributes, facts).into_iter().collect(),

@@ -2,9 +2,10 @@
 
 use holm_credentials::CapabilitySet;
 use holm_namespaces::Kind;
+use holm_seccomp::Filter;
 use holm_spec::{Process, Spec, Surroundings};
 
-use crate::{CapabilitySets, HostFacts, Options, Step, attributes};
+use crate::{CapabilitySets, HostFacts, Options, Step, attributes, seccomp};
 
 /// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
 const USUAL_UMASK: u32 = 0o022;
@@ -13,8 +14,8 @@ const USUAL_UMASK: u32 = 0o022;
 pub(crate) struct Situation {
     /// What the process can have at most: all of it in a user namespace of its own, what the caller has otherwise.
     pub(crate) available: CapabilitySet,
-    /// Whether the user namespace denies setgroups(2).
-    pub(crate) groups_denied: bool,
+    /// Whether the additional groups stay as they are: where the user namespace denies setgroups(2), or that is asked for.
+    pub(crate) groups_stay: bool,
     /// The caller's wishes.
     pub(crate) options: Options,
     /// How every process of the container runs.
@@ -30,7 +31,7 @@ impl Situation {
         let mapped_by_self = !facts.privileged() && single(&spec.linux.gid_map);
         Self {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
-            groups_denied: mapped_by_self || facts.groups_denied,
+            groups_stay: mapped_by_self || facts.groups_denied || spec.keeps_groups,
             options: *options,
             surroundings: spec.linux.surroundings.clone(),
         }
@@ -40,7 +41,7 @@ impl Situation {
 /// The steps for `process`. The order is what keeps each possible: limits while they may be raised, the bounding set while
 /// there is CAP_SETPCAP, the directory while root may enter it, ids before the capabilities that changing them needs, the signal for the parent's end after
 /// the ids, whose change clears it (prctl(2)).
-pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
+pub(crate) fn steps(process: &Process, situation: &Situation, filter: Option<&Filter>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(12);
     if !situation.options.keep_keyring {
         steps.push(Step::NewKeyring);
@@ -54,7 +55,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     let wanted = &process.capabilities;
     let have = |set: CapabilitySet| set & situation.available;
     steps.push(Step::DropBounding { keep: have(wanted.bounding) });
-    let groups = (!situation.groups_denied).then(|| process.user.additional_gids.clone());
+    let groups = (!situation.groups_stay).then(|| process.user.additional_gids.clone());
     steps.push(Step::ChangeDirectory { path: process.cwd.clone() });
     steps.push(Step::SetIds { uid: process.user.uid, gid: process.user.gid, groups });
     let permitted = have(wanted.permitted);
@@ -74,5 +75,6 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     if situation.options.die_with_parent {
         steps.push(Step::DieWithParent);
     }
+    seccomp::add(&mut steps, filter, process.no_new_privileges);
     steps
 }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::{CgroupPath, DevicePolicy, Resources};
+use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
 use holm_credentials::{CapabilitySet, IoClass, MemoryPolicy, NumberSet, Resource, Rlimit, Scheduling};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
+use holm_seccomp::Filter;
 use holm_spec::{Device, Hook, HookKind};
 use serde::{Serialize, Serializer};
+
+use crate::FilterTime;
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
 pub type Slot = usize;
@@ -65,6 +68,18 @@ pub struct PropagationStep {
     pub propagation: Propagation,
     /// For all mounts below as well.
     pub recursive: bool,
+}
+
+/// How the container's root becomes its process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootEntry {
+    /// By pivot_root(2): the host's root leaves the mount namespace.
+    Pivot,
+    /// Moved onto the host's root, and chroot(2): where that root is an initramfs, which cannot be pivoted away.
+    Move,
+    /// By chroot(2) alone: the mount namespace is not the container's own.
+    Chroot,
 }
 
 /// What is changed on a mount, in this order: attributes of the mount itself, of the tree, propagation.
@@ -151,6 +166,15 @@ pub enum Step {
         /// Where.
         path: CgroupPath,
     },
+    /// A unit of systemd with the child in it, whose cgroup becomes the container's. Hierarchies that systemd does not use
+    /// are entered there too.
+    StartUnit {
+        /// The unit.
+        scope: Scope,
+        /// What annotations ask for beside what is usual.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        properties: Vec<AskedProperty>,
+    },
     /// What the processes of the cgroup may use.
     SetLimits {
         /// The limits.
@@ -170,7 +194,7 @@ pub enum Step {
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
     EnterCgroup,
-    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`].
+    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`] and [`Step::StartUnit`].
     RemoveCgroup,
     /// An existing namespace is joined.
     JoinNamespace {
@@ -244,6 +268,8 @@ pub enum Step {
     MakeRoot {
         /// The directory.
         path: PathBuf,
+        /// Whether it is mounted there; else it is attached nowhere, and goes with the last process in it.
+        attach: bool,
         /// What it is made of.
         source: RootSource,
         /// The root's attributes and propagation.
@@ -348,7 +374,10 @@ pub enum Step {
         change: MountChange,
     },
     /// The root becomes `/`, and the host's is out of reach.
-    EnterRoot,
+    EnterRoot {
+        /// In which way.
+        by: RootEntry,
+    },
     /// A program of the configuration runs, with the container's state on its standard input.
     RunHook {
         /// When.
@@ -391,6 +420,13 @@ pub enum Step {
     SetCapabilities {
         /// The sets.
         sets: CapabilitySets,
+    },
+    /// The filter of system calls.
+    LoadSeccomp {
+        /// What is loaded.
+        filter: Box<Filter>,
+        /// When.
+        time: FilterTime,
     },
     /// The umask.
     SetUmask {

@@ -7,7 +7,7 @@ use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
 use crate::attributes::word;
-use crate::{Device, Error, Limits, PropagationChange, Surroundings, resources};
+use crate::{Device, Error, Limits, PropagationChange, Seccomp, Surroundings, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Linux {
     pub surroundings: Surroundings,
     /// The label of SELinux that the file systems of the container get.
     pub mount_label: Option<String>,
+    /// The filter of system calls.
+    pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
     pub rootfs_propagation: Option<PropagationChange>,
 }
@@ -81,6 +83,7 @@ impl Linux {
                 "linux.mountLabel",
                 linux.mount_label().clone().filter(|label| !label.is_empty()),
             )?,
+            seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };
         section.check_maps()?;
@@ -114,6 +117,10 @@ impl Linux {
     fn check_sysctl(&self) -> Result<(), Error> {
         for key in self.sysctl.keys() {
             let name = key.replace('/', ".");
+            if name == "kernel.hostname" {
+                let field = format!("linux.sysctl[{key:?}]");
+                return Err(Error::invalid(field, "set", "the name of the host in \"hostname\""));
+            }
             let (kind, allowed) = match crate::sysctl_namespace(&name) {
                 Some(kind) => (kind, format!("set only in a {kind} namespace of the container's own")),
                 None => {

@@ -15,15 +15,16 @@ const USUAL_CONFIG: usize = 16 << 10;
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// The configuration of a bundle.
-pub(crate) const CONFIG: &str = "config.json";
+pub const CONFIG: &str = "config.json";
 
-/// Reads the `config.json` of a bundle, as it is, with notes on what had to be left out of it.
+/// Reads a configuration, with notes on what had to be left out of it; the file is [`CONFIG`] in a bundle, unless something
+/// else is said.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is not a configuration.
-pub fn read_config(bundle: &Path) -> Result<(oci::Spec, Vec<String>), Error> {
-    let text = read_text(bundle)?;
+pub fn read_config(file: &Path) -> Result<(oci::Spec, Vec<String>), Error> {
+    let text = read_text(file)?;
     let cause = match serde_json::from_slice(&text) {
         Ok(config) => return Ok((config, Vec::new())),
         Err(cause) => cause,
@@ -34,7 +35,7 @@ pub fn read_config(bundle: &Path) -> Result<(oci::Spec, Vec<String>), Error> {
             let notes = lenient::mend(&mut value);
             read_value(&value).map(|config| (config, notes))
         }
-        Err(_) => Err(Error::Syntax { path: bundle.join(CONFIG), cause }),
+        Err(_) => Err(Error::Syntax { path: file.to_owned(), cause }),
     }
 }
 
@@ -52,13 +53,12 @@ pub fn read_process(text: &[u8]) -> serde_json::Result<(oci::Process, Vec<String
     Ok((serde_json::from_value(value)?, notes))
 }
 
-/// Reads the text of a bundle's `config.json`.
-pub(crate) fn read_text(bundle: &Path) -> Result<Vec<u8>, Error> {
-    let path = bundle.join(CONFIG);
-    let read_error = |cause| Error::Read { path: path.clone(), cause };
+/// Reads its text.
+pub(crate) fn read_text(file: &Path) -> Result<Vec<u8>, Error> {
+    let read_error = |cause| Error::Read { path: file.to_owned(), cause };
     let mut text = Vec::with_capacity(USUAL_CONFIG);
-    let file = File::open(&path).map_err(read_error)?;
-    file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
+    let opened = File::open(file).map_err(read_error)?;
+    opened.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
     Ok(text)
 }
 
@@ -93,6 +93,8 @@ pub struct Spec {
     pub hooks: Hooks,
     /// Whether the runtime itself is the container's PID 1 ([`annotations::INIT`]).
     pub init: bool,
+    /// Whether the process keeps the additional groups of the caller ([`annotations::KEEP_GROUPS`]).
+    pub keeps_groups: bool,
     /// All annotations.
     pub annotations: HashMap<String, String>,
     /// What the user should know of how this was understood.
@@ -117,7 +119,7 @@ impl Spec {
     ///
     /// When it cannot be read, is not a configuration, or has in it what the specification does not allow.
     pub fn load(bundle: &Path) -> Result<Self, Error> {
-        let (config, notes) = read_config(bundle)?;
+        let (config, notes) = read_config(&bundle.join(CONFIG))?;
         let mut spec = Self::check(&config, bundle)?;
         spec.notes.extend(notes);
         Ok(spec)
@@ -146,6 +148,7 @@ impl Spec {
             hostname: name("hostname", config.hostname())?,
             domainname: name("domainname", config.domainname())?,
             init: annotations::init(&annotations)?,
+            keeps_groups: annotations::keep_groups(&annotations),
             version: config.version().clone(),
             bundle: bundle.to_owned(),
             linux,

@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Refuses the first one that is there.
 pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
-    let sections = platforms(config).into_iter().chain(linux(config));
+    let sections = linux(config);
     match sections.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(Error::Unsupported { field: field.into() }),
         None => Ok(()),
@@ -16,18 +16,9 @@ pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
 
 type Sections = Vec<(&'static str, bool)>;
 
-fn platforms(config: &oci::Spec) -> Sections {
-    vec![
-        ("vm", config.vm().is_some()),
-        ("windows", config.windows().is_some()),
-        ("solaris", config.solaris().is_some()),
-    ]
-}
-
 fn linux(config: &oci::Spec) -> Sections {
     let Some(linux) = config.linux() else { return Vec::new() };
     vec![
-        ("linux.seccomp", linux.seccomp().is_some()),
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.intelRdt", linux.intel_rdt().is_some()),
     ]

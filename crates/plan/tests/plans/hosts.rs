@@ -55,7 +55,7 @@ pub(crate) fn root() -> HostFacts {
         id_map_programs: false,
         kcore: true,
         lsm: LsmFacts { apparmor: true, selinux: true },
-        cgroups: CgroupFacts { layout: unified(), writable: true, device_rules: true },
+        cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn user() -> HostFacts {
         egid: USER,
         permitted: CapabilitySet::EMPTY,
         id_map_programs: true,
-        cgroups: CgroupFacts { layout: unified(), writable: false, device_rules: false },
+        cgroups: CgroupFacts { layout: unified(), writable: false, beside: false, device_rules: false },
         ..root()
     }
 }
@@ -111,7 +111,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 lsm: LsmFacts { apparmor: true, selinux: true },
                 kcore: superuser,
                 groups_denied: false,
-                cgroups: CgroupFacts { layout, writable, device_rules: superuser && writable },
+                cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },
             }
         },
     )

@@ -13,6 +13,7 @@ use holm_plan::{Command, Phase, Step};
 use program::Program;
 
 use crate::hooks::Told;
+use crate::seccomp::Agent;
 
 /// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
 pub(crate) struct ChildOrders<'a> {
@@ -30,8 +31,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) target: Option<OwnedFd>,
     /// Where the terminal's master is sent.
     pub(crate) console_socket: Option<OwnedFd>,
-    /// How many descriptors behind the standard streams are the command's.
-    pub(crate) inherited: u32,
+    /// The descriptors behind the standard streams that are the command's.
+    pub(crate) inherited: &'a [u32],
     /// Whether the parent runs hooks when the child has its mounts.
     pub(crate) awaits_hooks: bool,
     /// What is run at the start, ahead of the command.
@@ -40,6 +41,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) procfs: Option<OwnedFd>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<Agent>,
     /// How the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<Start>,
 }
@@ -68,6 +71,7 @@ impl ChildOrders<'_> {
         let single = [&self.target, &self.console_socket, &self.procfs];
         let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
         let start = self.start.iter().flat_map(Start::descriptors);
-        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).collect()
+        let agent = self.agent.iter().map(AsFd::as_fd);
+        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).chain(agent).collect()
     }
 }

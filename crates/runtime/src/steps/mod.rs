@@ -50,6 +50,7 @@ impl ParentBench<'_> {
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
             Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::StartUnit { scope, properties } => cgroup::start_unit(self, scope, properties),
             Step::SetLimits { resources } => cgroup::limit(self, resources),
             Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
             Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
@@ -93,6 +94,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Whether the root is attached nowhere.
+    pub(crate) detached: bool,
     /// Mounts that are in their places, by what the configuration calls those.
     pub(crate) placed: BTreeMap<PathBuf, Detached>,
     /// What takes the writes to overlays.
@@ -101,6 +104,10 @@ pub(crate) struct ChildBench {
     pub(crate) terminal: Option<OwnedFd>,
     /// Whether the terminal becomes this process's, or that of the program under its init.
     pub(crate) takes_terminal: bool,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<crate::seccomp::Agent>,
+    /// The filter that is loaded right before the command.
+    pub(crate) filter: Option<crate::seccomp::Waiting>,
     /// What covers masked files and directories, made when the first is masked.
     pub(crate) covers: masks::Covers,
     /// What hooks hear.
@@ -132,7 +139,9 @@ impl ChildBench {
                 take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
             }
             Step::SeverMounts => root::sever(),
-            Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MakeRoot { path, attach, source, change } => {
+                root::make(self, attach.then_some(path), source, change)
+            }
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
                 let (source, inherits) = (source.as_deref(), *inherits);
@@ -161,7 +170,7 @@ impl ChildBench {
             Step::ReadonlyPath { path } => masks::readonly(self, path),
             Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
-            Step::EnterRoot => root::enter(self),
+            Step::EnterRoot { by } => root::enter(self, *by),
             Step::RunHook { kind, hook } => self.run_hook(step, *kind, hook),
             _ => self.run_privileges(step),
         }
@@ -176,6 +185,9 @@ impl ChildBench {
             Step::DropBounding { keep } => privileges::drop_bounding(*keep),
             Step::SetIds { uid, gid, groups } => privileges::set_ids(self, *uid, *gid, groups.as_deref()),
             Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
+            Step::LoadSeccomp { filter, time } => {
+                crate::seccomp::load(self, filter, *time).map_err(crate::seccomp::failed)
+            }
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
             Step::DieWithParent => privileges::die_with_parent(),
