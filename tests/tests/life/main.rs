@@ -13,6 +13,7 @@ mod names;
 mod oci;
 mod ps;
 mod seccomp;
+mod seccomp_default;
 mod seccomp_notify;
 mod signals;
 mod stop;
