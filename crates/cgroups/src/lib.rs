@@ -34,7 +34,7 @@ mod v2;
 mod wait;
 mod walk;
 
-pub use delegation::delegated;
+pub use delegation::{delegated, may_make_beside};
 pub use error::Error;
 pub use freezer::FreezerState;
 pub use group::{Cgroup, CreateOptions};

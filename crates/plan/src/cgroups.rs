@@ -42,6 +42,7 @@ fn by_files(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
             "give a path such as /holm/NAME",
         )
     })?;
+    let path = if draft.facts.cgroups.beside { path.beside() } else { path };
     draft.prepare.push(Step::CreateCgroup { path });
     draft.undo.push(Step::RemoveCgroup);
     let limits = limits(draft);

@@ -42,6 +42,9 @@ pub struct CgroupFacts {
     pub layout: Layout,
     /// Whether the caller may make a cgroup at all: root, or a user to whom one was delegated.
     pub writable: bool,
+    /// Whether a relative path begins beside the caller's own group, and not below it: v2 alone, where that is permitted.
+    #[serde(default)]
+    pub beside: bool,
     /// Whether the caller may say which devices the processes of a cgroup may use: root of the machine.
     #[serde(default)]
     pub device_rules: bool,

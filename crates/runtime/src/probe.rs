@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use holm_cgroups::{Layout, delegated};
+use holm_cgroups::{Layout, delegated, may_make_beside};
 use holm_credentials::CapabilitySet;
 use holm_namespaces::idmap::{IdMapper, setgroups_denied};
 use holm_namespaces::{Kind, Kinds, Namespace, own_user_namespace_is_initial};
@@ -38,6 +38,7 @@ pub fn probe() -> Result<HostFacts, Error> {
         kcore: rustix::fs::access("/proc/kcore", rustix::fs::Access::EXISTS).is_ok(),
         cgroups: CgroupFacts {
             writable: machine_root || delegated(&layout).contains(&true),
+            beside: may_make_beside(&layout),
             device_rules: machine_root,
             layout,
         },

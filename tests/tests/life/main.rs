@@ -12,6 +12,7 @@ mod limits;
 mod names;
 mod oci;
 mod ps;
+mod run_limits;
 mod seccomp;
 mod seccomp_default;
 mod seccomp_notify;

@@ -1,6 +1,6 @@
 //! What comes into the machine for one command: a disk with the command and its files.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,12 @@ impl Who {
     }
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Root { "root" } else { "an ordinary user" })
+    }
+}
+
 /// A directory that becomes the disk.
 pub(super) struct Share {
     directory: TempDir,
@@ -76,6 +82,17 @@ impl Share {
         let status =
             Command::new("cp").args(["--archive", "--dereference", "--"]).arg(path).arg(files).status()?;
         if status.success() { Ok(()) } else { Err(format!("cannot bring in {}", path.display()).into()) }
+    }
+
+    /// A program, in a directory below that of the files; without what is in it for debuggers, which makes it large.
+    pub(super) fn add_program(&self, path: &Path, directory: &str) -> Result<()> {
+        let place = self.directory.path().join("files").join(directory);
+        fs::create_dir_all(&place)?;
+        let copy = place.join(path.file_name().ok_or("a program has a name")?);
+        fs::copy(path, &copy)?;
+        // Where there is no strip, it is large.
+        let _ = Command::new("strip").arg("--strip-debug").arg(&copy).status();
+        Ok(())
     }
 
     /// Writes the disk.

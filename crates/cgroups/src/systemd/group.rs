@@ -47,12 +47,28 @@ impl Cgroup {
     pub(crate) fn tell_systemd(&self, resources: &Resources) -> Result<()> {
         let Some(scope) = &self.scope else { return Ok(()) };
         let v1 = self.of_version(Version::V1).next().is_some();
-        scope.set(&if v1 { of_limits_v1(resources) } else { of_limits(resources) })
+        self.keeping_bandwidth(|| scope.set(&if v1 { of_limits_v1(resources) } else { of_limits(resources) }))
+    }
+
+    /// systemd writes its own limits of CPU time again, which it has rounded, whatever it is told of: what was there before
+    /// is put back.
+    fn keeping_bandwidth(&self, tell: impl FnOnce() -> Result<()>) -> Result<()> {
+        let places = ["cpu.max", "cpu.cfs_quota_us"];
+        let files = || self.directories.iter().flat_map(|at| places.map(|name| (at, name)));
+        let before: Vec<_> = files().filter_map(|(at, name)| Some((at, name, at.read(name).ok()?))).collect();
+        tell()?;
+        for (at, name, text) in before {
+            if at.read(name).is_ok_and(|now| now != text) {
+                at.write(name, text.trim_end())?;
+            }
+        }
+        Ok(())
     }
 
     /// Rules for devices as properties of the unit, where there is one.
     pub(crate) fn tell_systemd_devices(&self, policy: &DevicePolicy) -> Result<()> {
-        self.scope.as_ref().map_or(Ok(()), |scope| scope.set(&devices::properties(policy)))
+        let Some(scope) = &self.scope else { return Ok(()) };
+        self.keeping_bandwidth(|| scope.set(&devices::properties(policy)))
     }
 }
 

@@ -78,8 +78,8 @@ impl Systemd {
         self.done(&job)
     }
 
-    /// Sets properties of a unit that runs, for as long as it does, and returns when systemd has acted on them. What it does
-    /// not know is left out.
+    /// Sets properties of a unit that runs, for as long as it does, and returns when systemd has acted on them. What it
+    /// does not know is left out.
     pub(super) fn set(&mut self, unit: &Unit, properties: &[Property]) -> Result<()> {
         let mut set = self.try_set(unit, properties);
         if set.as_ref().is_err_and(is_unknown) {
@@ -90,10 +90,7 @@ impl Systemd {
                 }
             });
         }
-        // It writes the files of the group after its answer, and before it hears the next call.
-        set.and_then(|()| self.call("GetUnit", vec![Value::text(unit.name())]))
-            .map_err(|problem| failed("set properties of", unit, &problem))?;
-        Ok(())
+        set.map_err(|problem| failed("set properties of", unit, &problem))
     }
 
     fn try_set(&mut self, unit: &Unit, properties: &[Property]) -> Result<(), Problem> {

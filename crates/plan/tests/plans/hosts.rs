@@ -54,7 +54,7 @@ pub(crate) fn root() -> HostFacts {
         groups_denied: false,
         id_map_programs: false,
         kcore: true,
-        cgroups: CgroupFacts { layout: unified(), writable: true, device_rules: true },
+        cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn user() -> HostFacts {
         egid: USER,
         permitted: CapabilitySet::EMPTY,
         id_map_programs: true,
-        cgroups: CgroupFacts { layout: unified(), writable: false, device_rules: false },
+        cgroups: CgroupFacts { layout: unified(), writable: false, beside: false, device_rules: false },
         ..root()
     }
 }
@@ -109,7 +109,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 id_map_programs,
                 kcore: superuser,
                 groups_denied: false,
-                cgroups: CgroupFacts { layout, writable, device_rules: superuser && writable },
+                cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },
             }
         },
     )
