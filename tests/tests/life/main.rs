@@ -15,6 +15,7 @@ mod oci;
 mod ps;
 mod run_limits;
 mod seccomp;
+mod seccomp_default;
 mod seccomp_notify;
 mod signals;
 mod stop;

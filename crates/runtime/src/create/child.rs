@@ -77,6 +77,9 @@ fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Fail
     bench.agent = agent;
     let mut recorded = false;
     wait(&mut bench, channel)?;
+    let steps = phases.iter().flat_map(|(_, steps)| steps.iter());
+    bench.filter = seccomp::waiting(steps, &mut bench.agent, start.is_some())
+        .map_err(|error| other("prepare the filter of system calls", error))?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
         if phase == Phase::Root
