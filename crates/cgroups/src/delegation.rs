@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use holm_sys::{self as sys, Context, Errno};
 use rustix::fs::{Access, AtFlags, CWD, Uid};
 
-use crate::{Cgroup, Error, Hierarchy, Layout, Result, Version, walk};
+use crate::{Cgroup, Error, Hierarchy, Kind, Layout, Result, Version, walk};
 
 /// For each hierarchy of the layout, whether this process may make groups below its own one and move its processes
 /// into them: whether the own directory and its `cgroup.procs` are writable with the effective ids and capabilities.
@@ -19,6 +19,17 @@ fn is_delegated(hierarchy: &Hierarchy) -> bool {
     let Some(own) = hierarchy.own_directory() else { return false };
     let writable = |path| rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
     writable(&own) && writable(&own.join("cgroup.procs"))
+}
+
+/// Whether, where there is version 2 alone, this process may make groups beside its own one and move itself there: below its
+/// own they would have no controllers while it is in that ([`crate::CgroupPath::beside`]).
+pub fn may_make_beside(layout: &Layout) -> bool {
+    let (Kind::Unified, Some(v2)) = (layout.kind(), layout.v2()) else { return false };
+    let Some(own) = v2.own_below_mount().filter(|own| !own.is_empty()) else { return false };
+    let above = own.rsplit_once('/').map_or("", |(above, _)| above);
+    let above = v2.mount_point.join(above);
+    let writable = |path| rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    writable(&above) && writable(&above.join("cgroup.procs"))
 }
 
 /// On v2 a process is moved only by who may write `cgroup.procs` of the common ancestor of the two groups.

@@ -48,6 +48,24 @@ impl Directory {
         Ok(directory)
     }
 
+    /// The directory of a group that somebody else has made for the container, or this makes beside that one. It goes with the
+    /// container.
+    pub(crate) fn join(hierarchy: &Hierarchy, path: &CgroupPath) -> Result<Self> {
+        let record = DirectoryRecord::new(hierarchy, path)?;
+        let mut directory = Self { mount: open_mount(&hierarchy.mount_point, hierarchy.version)?, record };
+        match directory.make() {
+            Ok(()) | Err(Error::Occupied { .. }) => {}
+            Err(error) => {
+                directory.undo();
+                return Err(error.refused_in(hierarchy));
+            }
+        }
+        if directory.record.removable.last() != Some(&directory.record.path) {
+            directory.record.removable.push(directory.record.path.clone());
+        }
+        Ok(directory)
+    }
+
     /// Finds the directory of a record again; whether the group itself is still there is not looked at.
     pub(crate) fn open(record: &DirectoryRecord) -> Result<Self> {
         let mount = open_mount(&record.mount_point, record.version)?;
@@ -67,6 +85,13 @@ impl Directory {
     /// Writes a file of the group.
     pub(crate) fn write(&self, name: &str, text: &str) -> sys::Result<()> {
         file::write(self.mount.as_fd(), &self.file(name), text)
+    }
+
+    /// Reads a number; `max` is the largest.
+    pub(crate) fn number(&self, name: &str) -> sys::Result<u64> {
+        let text = self.read(name)?;
+        let text = text.trim();
+        Ok(if text == "max" { u64::MAX } else { text.parse().unwrap_or(0) })
     }
 
     /// Whether the group has such a file.

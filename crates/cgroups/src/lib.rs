@@ -22,27 +22,36 @@ mod freezer;
 mod group;
 mod kill;
 mod layout;
+mod oom;
 mod path;
 mod record;
 mod resources;
+mod stats;
 mod subgroup;
+mod systemd;
 mod v1;
 mod v2;
 mod wait;
 mod walk;
 
-pub use delegation::delegated;
+pub use delegation::{delegated, may_make_beside};
 pub use error::Error;
 pub use freezer::FreezerState;
 pub use group::{Cgroup, CreateOptions};
 pub use layout::{Hierarchy, Kind, Layout, Version};
+pub use oom::OomWatch;
 pub use path::CgroupPath;
 pub use record::{DirectoryRecord, Record};
 pub use resources::{
     Access, BlockIo, Cpu, Cpuset, DeviceNumber, DevicePolicy, DeviceRule, DeviceType, Exception,
     HugePageLimit, Memory, Network, Rdma, Resources, Throttle, WeightDevice,
 };
+pub use stats::{
+    BlkioEntry, BlkioStats, CpuStats, CpuUsage, CpusetStats, HugetlbStats, MemoryEntry, MemoryStats,
+    PidsStats, Pressure, PressureLine, Stats, Throttling,
+};
 pub use subgroup::SubGroup;
+pub use systemd::{AskedProperty, Scope, Unit, Whose};
 pub use v1::Entrance;
 
 /// The result of what this crate does.

@@ -11,6 +11,17 @@ use crate::{Error, Result};
 const LONGEST_NAME: usize = 255;
 const LONGEST_PATH: usize = 3072;
 
+/// Where a path begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Base {
+    /// At the mount point of each hierarchy.
+    Top,
+    /// At the group that the calling process is in.
+    Own,
+    /// At the one above that.
+    Beside,
+}
+
 /// A checked cgroups path: one or more plain names, absolute or relative.
 ///
 /// An absolute one starts at the mount point of each hierarchy; a relative one below the group that the calling
@@ -18,7 +29,7 @@ const LONGEST_PATH: usize = 3072;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CgroupPath {
-    absolute: bool,
+    base: Base,
     /// The names, joined by `/`, without a leading one.
     names: String,
 }
@@ -31,9 +42,9 @@ impl CgroupPath {
     /// [`Error::Path`] when it is empty or the root, has an empty name, `.` or `..` in it, a control character (the
     /// kernel takes no newline), or is too long.
     pub fn parse(path: &str) -> Result<Self> {
-        let (absolute, names) = match path.strip_prefix('/') {
-            Some(names) => (true, names),
-            None => (false, path),
+        let (base, names) = match path.strip_prefix('/') {
+            Some(names) => (Base::Top, names),
+            None => (Base::Own, path),
         };
         let problem = if names.is_empty() {
             Some("it names no group")
@@ -44,13 +55,28 @@ impl CgroupPath {
         };
         match problem {
             Some(problem) => Err(Error::Path { path: path.to_owned(), problem }),
-            None => Ok(Self { absolute, names: names.to_owned() }),
+            None => Ok(Self { base, names: names.to_owned() }),
         }
     }
 
     /// True when it starts at the mount points, false when it starts at the caller's own groups.
     pub fn is_absolute(&self) -> bool {
-        self.absolute
+        self.base == Base::Top
+    }
+
+    /// A relative path that begins beside the group that the calling process is in, and not below it: a group of version 2
+    /// with processes of its own hands no controllers down ("no internal processes"). Another one as it is.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        match self.base {
+            Base::Top => self,
+            Base::Own | Base::Beside => Self { base: Base::Beside, ..self },
+        }
+    }
+
+    /// Where it begins.
+    pub(crate) fn base(&self) -> Base {
+        self.base
     }
 
     /// The names, joined by `/`, without a leading one.
@@ -81,7 +107,10 @@ impl TryFrom<String> for CgroupPath {
     type Error = Error;
 
     fn try_from(path: String) -> Result<Self> {
-        Self::parse(&path)
+        match path.strip_prefix("../") {
+            Some(names) => Self::parse(names).map(Self::beside),
+            None => Self::parse(&path),
+        }
     }
 }
 
@@ -93,7 +122,12 @@ impl From<CgroupPath> for String {
 
 impl fmt::Display for CgroupPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.absolute { "/" } else { "" }, self.names)
+        let base = match self.base {
+            Base::Top => "/",
+            Base::Own => "",
+            Base::Beside => "../",
+        };
+        write!(f, "{base}{}", self.names)
     }
 }
 
@@ -109,6 +143,15 @@ mod tests {
         {
             assert_eq!(CgroupPath::parse(path).unwrap().to_string(), path);
         }
+    }
+
+    #[test]
+    fn a_path_beside_the_own_group_is_written_as_such_and_read_again() {
+        let beside = CgroupPath::parse("a/b").unwrap().beside();
+        assert_eq!(beside.to_string(), "../a/b");
+        assert_eq!(CgroupPath::try_from(beside.to_string()).unwrap(), beside);
+        assert!(CgroupPath::try_from("../../a".to_owned()).is_err());
+        assert_eq!(CgroupPath::parse("/a").unwrap().beside(), CgroupPath::parse("/a").unwrap());
     }
 
     #[test]

@@ -91,7 +91,9 @@ fn processes_in_groups_below_are_found_and_killed() {
         let below = directory.join("below");
         std::fs::create_dir(&below).unwrap();
         for file in ["cpuset.cpus", "cpuset.mems"] {
-            if let Ok(value) = std::fs::read(directory.join(file)) {
+            if let Ok(value) = std::fs::read(directory.join(file))
+                && below.join(file).exists()
+            {
                 std::fs::write(below.join(file), value).unwrap();
             }
         }

@@ -239,3 +239,19 @@ fn the_files_of_a_delegated_group_change_hands() {
     assert_eq!(owner("cgroup.freeze"), 0);
     group.0.delete(LONG).unwrap();
 }
+
+/// A group below one that has processes of its own gets no controllers; one beside it does.
+#[test]
+fn a_relative_path_beside_the_own_group_has_controllers() {
+    let Some(layout) = layout() else { return };
+    if !holm_cgroups::may_make_beside(&layout) {
+        holm_testing::announce_omission("this needs cgroup v2 alone, and a group of one's own in it");
+        return;
+    }
+    let name = holm_cgroups::CgroupPath::parse(common::parent("beside").trim_start_matches('/')).unwrap();
+    let group = Group(Cgroup::create(&layout, &name.beside(), common::PRUNE).unwrap());
+    group.0.set(&Resources { pids: Some(9), ..Resources::default() }).unwrap();
+    let own = layout.hierarchies[0].own_directory().unwrap();
+    assert_eq!(group.0.to_record().directories[0].directory().parent(), own.parent());
+    group.0.delete(LONG).unwrap();
+}

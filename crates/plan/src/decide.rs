@@ -4,8 +4,8 @@ use holm_namespaces::Kind;
 use holm_spec::Spec;
 
 use crate::{
-    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
-    privileges,
+    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, attributes, cgroups, filesystem, hooks,
+    namespaces, privileges, seccomp,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -16,13 +16,16 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
+    draft.no_pivot = options.no_pivot;
     cgroups::decide(&mut draft, id, options.cgroups)?;
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
     let mut plan = draft.finish(id, spec);
     hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
-        plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
+        let filter = seccomp::filter(spec.linux.seccomp.as_ref())?;
+        let situation = privileges::Situation::of(spec, facts, options);
+        plan.privileges = privileges::steps(process, &situation, filter.as_ref());
         plan.command = Some(Command {
             args: process.args.clone(),
             env: process.env.clone(),
@@ -30,6 +33,7 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
             terminal: process.terminal,
         });
     }
+    attributes::decide(spec, facts, &mut plan)?;
     Ok(plan)
 }
 
@@ -40,6 +44,8 @@ pub struct Options {
     pub die_with_parent: bool,
     /// The session keyring of the caller is kept.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2), for a host whose root is an initramfs.
+    pub no_pivot: bool,
     /// Who makes the cgroup.
     pub cgroups: CgroupDriver,
 }
@@ -50,6 +56,8 @@ pub enum CgroupDriver {
     /// Holm, in the hierarchies themselves.
     #[default]
     Files,
+    /// systemd, as a unit of its own: the machine's for its root, else the caller's.
+    Systemd,
     /// Nobody: the container stays in the cgroup of its creator.
     Disabled,
 }
@@ -88,6 +96,8 @@ pub(crate) struct Draft<'a> {
     /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
     /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
     pub(crate) nodes_guarded: bool,
+    /// The root is not entered by pivot_root(2).
+    pub(crate) no_pivot: bool,
     slots: Slot,
 }
 
@@ -110,6 +120,7 @@ impl<'a> Draft<'a> {
             enter: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
+            no_pivot: false,
             slots: 0,
         }
     }

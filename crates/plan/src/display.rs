@@ -4,7 +4,9 @@ use std::fmt;
 
 use holm_mounts::MountAttr;
 
-use crate::{IdMapWriter, Idmap, Inherits, MountChange, Plan, RootSource, Step, Who};
+use crate::{
+    FilterTime, IdMapWriter, Idmap, Inherits, Lsm, MountChange, Plan, RootEntry, RootSource, Step, Who,
+};
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,6 +55,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateCgroup { path } => write!(f, "create cgroup {path}"),
+            Self::StartUnit { scope, .. } => write!(f, "have systemd start {}", scope.unit),
             Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
             Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
             Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),
@@ -70,7 +73,11 @@ impl fmt::Display for Step {
             Self::LoopbackUp => f.write_str("bring up the loopback device"),
             Self::WriteSysctl { path, value } => write!(f, "set /proc/sys/{} to {value}", path.display()),
             Self::OpenTerminal { .. } => f.write_str("open a terminal"),
-            Self::EnterRoot => f.write_str("make the root /, and leave the host's"),
+            Self::EnterRoot { by } => f.write_str(match by {
+                RootEntry::Pivot => "make the root /, and leave the host's",
+                RootEntry::Move => "move the root onto /, and leave the host's",
+                RootEntry::Chroot => "make the root /, in the mount namespace of others",
+            }),
             Self::RunHook { kind, hook } => {
                 write!(f, "run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
             }
@@ -92,8 +99,11 @@ impl Step {
                 write!(f, "take the mount of {}{tree}{idmap}", path.display())
             }
             Self::SeverMounts => f.write_str("sever the mounts from the host's"),
-            Self::MakeRoot { path, source, change } => {
+            Self::MakeRoot { path, attach: true, source, change } => {
                 write!(f, "make the root on {} from {source}{change}", path.display())
+            }
+            Self::MakeRoot { source, change, .. } => {
+                write!(f, "make the root, attached nowhere, from {source}{change}")
             }
             Self::MountOverlay { path, change } => {
                 write!(f, "overlay {} of the host{change}", path.display())
@@ -137,11 +147,46 @@ impl Step {
             Self::DropBounding { keep } => write!(f, "bound capabilities to {keep}"),
             Self::SetIds { uid, gid, .. } => write!(f, "become uid {uid}, gid {gid}"),
             Self::SetCapabilities { sets } => write!(f, "set capabilities to {}", sets.permitted),
+            Self::LoadSeccomp { filter, time } => {
+                let when = match time {
+                    FilterTime::WithCapability => "",
+                    FilterTime::BeforeCommand => " right before the command",
+                };
+                let length = filter.program.instructions().len();
+                write!(f, "filter system calls by {length} instructions{when}")?;
+                let mut listener = filter.listener.iter();
+                listener.try_for_each(|listener| write!(f, ", with {} listening", listener.path.display()))
+            }
             Self::SetUmask { mask } => write!(f, "set the umask {mask:03o}"),
             Self::ChangeDirectory { path } => write!(f, "change the directory to {}", path.display()),
             Self::DieWithParent => f.write_str("die with the parent"),
+            _ => self.fmt_attributes(f),
+        }
+    }
+
+    fn fmt_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetOomScoreAdj { score, .. } => write!(f, "have oom_score_adj {score}"),
+            Self::SetScheduling { scheduling } => {
+                let (policy, nice, priority) = (&scheduling.policy, scheduling.nice, scheduling.priority);
+                write!(f, "schedule by {policy}, nice {nice}, priority {priority}")
+            }
+            Self::SetIoPriority { class, level } => write!(f, "set the I/O priority {class} {level}"),
+            Self::SetCpus { cpus } => write!(f, "run on the CPUs {cpus}"),
+            Self::SetPersonality { persona } => write!(f, "set the personality {persona:#x}"),
+            Self::SetMemoryPolicy { policy } => write!(f, "set the memory policy {}", policy.mode),
+            Self::SetLabel { lsm, label } => write!(f, "set the label {label} of {lsm} for the command"),
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Lsm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::AppArmor => "AppArmor",
+            Self::SeLinux => "SELinux",
+        })
     }
 }
 

@@ -31,8 +31,20 @@ pub struct HostFacts {
     /// Whether /proc/kcore is there.
     #[serde(default)]
     pub kcore: bool,
+    /// The security modules that labels are asked of; looked for only where there are labels.
+    #[serde(default)]
+    pub lsm: LsmFacts,
     /// The cgroups.
     pub cgroups: CgroupFacts,
+}
+
+/// Which security modules the kernel runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LsmFacts {
+    /// AppArmor.
+    pub apparmor: bool,
+    /// SELinux.
+    pub selinux: bool,
 }
 
 /// The cgroups of the host.
@@ -42,6 +54,9 @@ pub struct CgroupFacts {
     pub layout: Layout,
     /// Whether the caller may make a cgroup at all: root, or a user to whom one was delegated.
     pub writable: bool,
+    /// Whether a relative path begins beside the caller's own group, and not below it: v2 alone, where that is permitted.
+    #[serde(default)]
+    pub beside: bool,
     /// Whether the caller may say which devices the processes of a cgroup may use: root of the machine.
     #[serde(default)]
     pub device_rules: bool,

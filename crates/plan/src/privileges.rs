@@ -2,9 +2,10 @@
 
 use holm_credentials::CapabilitySet;
 use holm_namespaces::Kind;
-use holm_spec::{Process, Spec};
+use holm_seccomp::Filter;
+use holm_spec::{Process, Spec, Surroundings};
 
-use crate::{CapabilitySets, HostFacts, Options, Step};
+use crate::{CapabilitySets, HostFacts, Options, Step, attributes, seccomp};
 
 /// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
 const USUAL_UMASK: u32 = 0o022;
@@ -17,6 +18,8 @@ pub(crate) struct Situation {
     pub(crate) groups_stay: bool,
     /// The caller's wishes.
     pub(crate) options: Options,
+    /// How every process of the container runs.
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Situation {
@@ -30,6 +33,7 @@ impl Situation {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
             groups_stay: mapped_by_self || facts.groups_denied || spec.keeps_groups,
             options: *options,
+            surroundings: spec.linux.surroundings.clone(),
         }
     }
 }
@@ -37,7 +41,7 @@ impl Situation {
 /// The steps for `process`. The order is what keeps each possible: limits while they may be raised, the bounding set while
 /// there is CAP_SETPCAP, the directory while root may enter it, ids before the capabilities that changing them needs, the signal for the parent's end after
 /// the ids, whose change clears it (prctl(2)).
-pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
+pub(crate) fn steps(process: &Process, situation: &Situation, filter: Option<&Filter>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(12);
     if !situation.options.keep_keyring {
         steps.push(Step::NewKeyring);
@@ -47,6 +51,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     steps.extend(
         process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }),
     );
+    steps.extend(attributes::steps(&process.attributes, &situation.surroundings));
     let wanted = &process.capabilities;
     let have = |set: CapabilitySet| set & situation.available;
     steps.push(Step::DropBounding { keep: have(wanted.bounding) });
@@ -70,5 +75,6 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     if situation.options.die_with_parent {
         steps.push(Step::DieWithParent);
     }
+    seccomp::add(&mut steps, filter, process.no_new_privileges);
     steps
 }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::{CgroupPath, DevicePolicy, Resources};
-use holm_credentials::{CapabilitySet, Resource, Rlimit};
+use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
+use holm_credentials::{CapabilitySet, IoClass, MemoryPolicy, NumberSet, Resource, Rlimit, Scheduling};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
+use holm_seccomp::Filter;
 use holm_spec::{Device, Hook, HookKind};
 use serde::{Serialize, Serializer};
+
+use crate::FilterTime;
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
 pub type Slot = usize;
@@ -67,6 +70,18 @@ pub struct PropagationStep {
     pub recursive: bool,
 }
 
+/// How the container's root becomes its process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootEntry {
+    /// By pivot_root(2): the host's root leaves the mount namespace.
+    Pivot,
+    /// Moved onto the host's root, and chroot(2): where that root is an initramfs, which cannot be pivoted away.
+    Move,
+    /// By chroot(2) alone: the mount namespace is not the container's own.
+    Chroot,
+}
+
 /// What is changed on a mount, in this order: attributes of the mount itself, of the tree, propagation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct MountChange {
@@ -119,6 +134,16 @@ pub enum RootSource {
     },
 }
 
+/// A security module of the kernel that labels processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lsm {
+    /// AppArmor: the label is a profile.
+    AppArmor,
+    /// SELinux.
+    SeLinux,
+}
+
 /// The five capability sets of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CapabilitySets {
@@ -141,6 +166,15 @@ pub enum Step {
         /// Where.
         path: CgroupPath,
     },
+    /// A unit of systemd with the child in it, whose cgroup becomes the container's. Hierarchies that systemd does not use
+    /// are entered there too.
+    StartUnit {
+        /// The unit.
+        scope: Scope,
+        /// What annotations ask for beside what is usual.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        properties: Vec<AskedProperty>,
+    },
     /// What the processes of the cgroup may use.
     SetLimits {
         /// The limits.
@@ -160,7 +194,7 @@ pub enum Step {
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
     EnterCgroup,
-    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`].
+    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`] and [`Step::StartUnit`].
     RemoveCgroup,
     /// An existing namespace is joined.
     JoinNamespace {
@@ -234,6 +268,8 @@ pub enum Step {
     MakeRoot {
         /// The directory.
         path: PathBuf,
+        /// Whether it is mounted there; else it is attached nowhere, and goes with the last process in it.
+        attach: bool,
         /// What it is made of.
         source: RootSource,
         /// The root's attributes and propagation.
@@ -338,7 +374,10 @@ pub enum Step {
         change: MountChange,
     },
     /// The root becomes `/`, and the host's is out of reach.
-    EnterRoot,
+    EnterRoot {
+        /// In which way.
+        by: RootEntry,
+    },
     /// A program of the configuration runs, with the container's state on its standard input.
     RunHook {
         /// When.
@@ -382,6 +421,13 @@ pub enum Step {
         /// The sets.
         sets: CapabilitySets,
     },
+    /// The filter of system calls.
+    LoadSeccomp {
+        /// What is loaded.
+        filter: Box<Filter>,
+        /// When.
+        time: FilterTime,
+    },
     /// The umask.
     SetUmask {
         /// The mask.
@@ -394,6 +440,48 @@ pub enum Step {
     },
     /// The end of the parent is the end of the container.
     DieWithParent,
+    /// How likely the process is killed when memory runs out: the parent takes the score until it has made the child,
+    /// which inherits it.
+    SetOomScoreAdj {
+        /// The score.
+        score: i32,
+        /// Whether it has to be so; else who may not lower it makes the child as it is.
+        required: bool,
+    },
+    /// How the process is scheduled.
+    SetScheduling {
+        /// How.
+        scheduling: Scheduling,
+    },
+    /// Its I/O priority.
+    SetIoPriority {
+        /// The class.
+        class: IoClass,
+        /// The level in it.
+        level: u8,
+    },
+    /// The CPUs that it may run on.
+    SetCpus {
+        /// Which.
+        cpus: NumberSet,
+    },
+    /// Its execution domain.
+    SetPersonality {
+        /// As personality(2) has it.
+        persona: u32,
+    },
+    /// From which nodes it gets its memory.
+    SetMemoryPolicy {
+        /// How.
+        policy: MemoryPolicy,
+    },
+    /// The label that the next program is executed with.
+    SetLabel {
+        /// Whose label.
+        lsm: Lsm,
+        /// The label.
+        label: String,
+    },
 }
 
 fn attributes<S: Serializer>(attributes: &MountAttr, serializer: S) -> Result<S::Ok, S::Error> {

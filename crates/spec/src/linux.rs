@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Device, Error, Limits, PropagationChange, resources};
+use crate::attributes::word;
+use crate::{Device, Error, Limits, PropagationChange, Seccomp, Surroundings, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,12 @@ pub struct Linux {
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
     pub readonly_paths: Vec<PathBuf>,
+    /// How every process of the container runs.
+    pub surroundings: Surroundings,
+    /// The label of SELinux that the file systems of the container get.
+    pub mount_label: Option<String>,
+    /// The filter of system calls.
+    pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
     pub rootfs_propagation: Option<PropagationChange>,
 }
@@ -71,6 +78,12 @@ impl Linux {
                 .collect::<Result<_, _>>()?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            surroundings: Surroundings::check(linux)?,
+            mount_label: word(
+                "linux.mountLabel",
+                linux.mount_label().clone().filter(|label| !label.is_empty()),
+            )?,
+            seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };
         section.check_maps()?;
@@ -104,6 +117,10 @@ impl Linux {
     fn check_sysctl(&self) -> Result<(), Error> {
         for key in self.sysctl.keys() {
             let name = key.replace('/', ".");
+            if name == "kernel.hostname" {
+                let field = format!("linux.sysctl[{key:?}]");
+                return Err(Error::invalid(field, "set", "the name of the host in \"hostname\""));
+            }
             let (kind, allowed) = match crate::sysctl_namespace(&name) {
                 Some(kind) => (kind, format!("set only in a {kind} namespace of the container's own")),
                 None => {

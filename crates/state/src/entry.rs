@@ -234,12 +234,16 @@ mod tests {
             bundle: "/b".into(),
             config: "/b/config.json".into(),
             rootfs: "/b/rootfs".into(),
+            chrooted: false,
             created: "2026-01-01T00:00:00Z".into(),
             owner: 0,
             annotations: Default::default(),
             cgroup: None,
             expected_cgroup: None,
+            check_before_update: false,
             oci_version: "1.3.0".into(),
+            surroundings: Default::default(),
+            seccomp: None,
             hooks: Default::default(),
         }
     }

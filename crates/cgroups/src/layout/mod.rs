@@ -10,6 +10,7 @@ use holm_sys as sys;
 use rustix::fs::{CWD, OFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::path::Base;
 use crate::{CgroupPath, Error, Result, file};
 
 /// The two interfaces of the kernel.
@@ -135,12 +136,15 @@ impl Hierarchy {
 
     /// `path` from the mount point on.
     pub(crate) fn below_mount(&self, path: &CgroupPath) -> Result<String> {
-        if path.is_absolute() {
-            return Ok(path.names().to_owned());
-        }
-        match self.own_below_mount() {
+        let above = |own: &str| own.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+        let base = match path.base() {
+            Base::Top => return Ok(path.names().to_owned()),
+            Base::Own => self.own_below_mount().map(str::to_owned),
+            Base::Beside => self.own_below_mount().map(above),
+        };
+        match base.as_deref() {
             Some("") => Ok(path.names().to_owned()),
-            Some(own) => Ok(format!("{own}/{}", path.names())),
+            Some(base) => Ok(format!("{base}/{}", path.names())),
             None => Err(Error::Unreachable { hierarchy: self.to_string() }),
         }
     }

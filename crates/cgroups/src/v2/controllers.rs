@@ -42,14 +42,20 @@ fn above(directory: &Directory) -> Vec<String> {
     std::iter::once(String::new()).chain(parents).collect()
 }
 
+/// Whether it has processes of its own, and is not the root. It could hand down only controllers of threads, and once it
+/// does no process can enter a group below (cgroups(7), "Thread mode").
+fn has_processes(directory: &Directory, group: &str) -> bool {
+    let read = |name: &str| file::read(directory.mount.as_fd(), &join(group, name));
+    read("cgroup.type").is_ok() && read("cgroup.procs").is_ok_and(|text| !text.trim().is_empty())
+}
+
 fn join(group: &str, name: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{group}/{name}") }
 }
 
-/// All at once, else one by one: a group with processes of its own hands down only some. What is not handed down shows
-/// when it is needed.
+/// All at once, else one by one. What is not handed down shows when it is needed.
 fn hand_down(directory: &Directory, group: &str, controllers: &[&str]) {
-    if controllers.is_empty() {
+    if controllers.is_empty() || has_processes(directory, group) {
         return;
     }
     let name = join(group, "cgroup.subtree_control");

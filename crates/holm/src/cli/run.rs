@@ -14,6 +14,7 @@ use holm_engine::options::{
 use holm_engine::{Engine, Error, Result};
 
 use super::process::ProcessArgs;
+use super::resources::ResourceArgs;
 use super::streams::StreamArgs;
 use holm_oci::output::{Narrator, answer};
 
@@ -61,6 +62,9 @@ pub(super) struct Run {
 
     #[command(flatten)]
     mounts: MountArgs,
+
+    #[command(flatten)]
+    resources: ResourceArgs,
 
     #[command(flatten)]
     security: SecurityArgs,
@@ -210,8 +214,8 @@ struct SecurityArgs {
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<CapabilityChoice>,
 
-    /// no-new-privileges=BOOL [default: true], unmask=all|PATH:PATH (* matches), mask=PATH:PATH; seccomp=unconfined,
-    /// apparmor=unconfined and label=disable are the case anyway: there is no filter of system calls and no label
+    /// no-new-privileges=BOOL [default: true], seccomp=FILE|builtin|unconfined [default: builtin], unmask=all|PATH:PATH (*
+    /// matches), mask=PATH:PATH; apparmor=unconfined and label=disable are the case anyway: there is no label
     #[arg(long = "security-opt", value_name = "OPTION")]
     security_opt: Vec<SecurityOption>,
 
@@ -269,6 +273,7 @@ impl Run {
             namespaces: self.namespaces.into_options(),
             mounts: self.mounts.into_options(),
             security: self.security.into_options(),
+            resources: self.resources.into_options(),
             runtime: self.runtime.map_or(RuntimeChoice::Own, RuntimeChoice::Other),
         })
     }

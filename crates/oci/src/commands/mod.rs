@@ -1,11 +1,15 @@
 //! The commands.
 
 mod create;
+mod events;
 mod exec;
 mod features;
 mod lifecycle;
 mod list;
+mod pause;
+mod ps;
 mod spec;
+mod update;
 mod verify;
 
 use std::path::PathBuf;
@@ -57,6 +61,10 @@ struct Global {
     #[arg(long)]
     debug: bool,
 
+    /// Have systemd make the cgroups of containers, as units: the same as --cgroup-manager=systemd
+    #[arg(long)]
+    systemd_cgroup: bool,
+
     /// Who makes the cgroups of containers
     #[arg(long, value_name = "WHO", default_value = "cgroupfs")]
     cgroup_manager: CgroupManager,
@@ -67,14 +75,23 @@ struct Global {
 enum CgroupManager {
     /// Holm, in the file systems of the cgroups.
     Cgroupfs,
+    /// systemd, which is asked for a unit; linux.cgroupsPath is SLICE:PREFIX:NAME then.
+    Systemd,
     /// Nobody: containers stay in the cgroup of their creator.
     Disabled,
+}
+
+impl Global {
+    fn driver(&self) -> CgroupDriver {
+        if self.systemd_cgroup { CgroupDriver::Systemd } else { self.cgroup_manager.driver() }
+    }
 }
 
 impl CgroupManager {
     fn driver(self) -> CgroupDriver {
         match self {
             Self::Cgroupfs => CgroupDriver::Files,
+            Self::Systemd => CgroupDriver::Systemd,
             Self::Disabled => CgroupDriver::Disabled,
         }
     }
@@ -96,6 +113,16 @@ enum Operation {
     Delete(Lazy<lifecycle::Delete>),
     /// Run a further process in a container
     Exec(Lazy<exec::Exec>),
+    /// Stop the processes of a container where they are
+    Pause(Lazy<pause::Pause>),
+    /// Let the processes of a paused container go on
+    Resume(Lazy<pause::Resume>),
+    /// Change what a container may use
+    Update(Lazy<update::Update>),
+    /// List the processes of a container
+    Ps(Lazy<ps::Ps>),
+    /// Tell what a container uses, and when it had too little memory
+    Events(Lazy<events::Events>),
     /// List the containers
     List(Lazy<list::List>),
     /// Write a configuration to start from
@@ -172,7 +199,7 @@ impl Oci {
             Some(path) => Root::open(path)?,
             None => holm_runtime::run_directory()?,
         };
-        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), inherited, narrator };
+        let mut bench = Bench { root, cgroups: self.global.driver(), inherited, narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
             Operation::Start(start) => start.0.execute(&mut bench),
@@ -181,6 +208,11 @@ impl Oci {
             Operation::Kill(kill) => kill.0.execute(&mut bench),
             Operation::Delete(delete) => delete.0.execute(&mut bench),
             Operation::Exec(exec) => exec.0.execute(&mut bench),
+            Operation::Pause(pause) => pause.0.execute(&bench),
+            Operation::Resume(resume) => resume.0.execute(&bench),
+            Operation::Update(update) => update.0.execute(&bench),
+            Operation::Ps(ps) => ps.0.execute(&bench),
+            Operation::Events(events) => events.0.execute(&bench),
             Operation::List(list) => list.0.execute(&bench),
             Operation::Spec(_)
             | Operation::Verify(_)
@@ -219,5 +251,11 @@ fn not_yet(command: &str) -> Error {
 /// A value as JSON, for people too.
 fn json(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
+}
+
+/// A value as JSON on one line, for programs.
+fn compact_json(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
     text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use holm_cgroups::{Hierarchy, Layout, Version};
 use holm_credentials::{Capability, CapabilitySet};
 use holm_namespaces::{Kind, Kinds};
-use holm_plan::{CgroupFacts, HostFacts};
+use holm_plan::{CgroupFacts, HostFacts, LsmFacts};
 use proptest::prelude::*;
 
 /// The uid and gid of an ordinary user.
@@ -54,7 +54,8 @@ pub(crate) fn root() -> HostFacts {
         groups_denied: false,
         id_map_programs: false,
         kcore: true,
-        cgroups: CgroupFacts { layout: unified(), writable: true, device_rules: true },
+        lsm: LsmFacts { apparmor: true, selinux: true },
+        cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
     }
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn user() -> HostFacts {
         egid: USER,
         permitted: CapabilitySet::EMPTY,
         id_map_programs: true,
-        cgroups: CgroupFacts { layout: unified(), writable: false, device_rules: false },
+        cgroups: CgroupFacts { layout: unified(), writable: false, beside: false, device_rules: false },
         ..root()
     }
 }
@@ -107,9 +108,10 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 kinds,
                 joined_own: Kinds::default(),
                 id_map_programs,
+                lsm: LsmFacts { apparmor: true, selinux: true },
                 kcore: superuser,
                 groups_denied: false,
-                cgroups: CgroupFacts { layout, writable, device_rules: superuser && writable },
+                cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },
             }
         },
     )

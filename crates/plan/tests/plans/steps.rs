@@ -16,6 +16,7 @@ pub(crate) enum Subject {
 pub(crate) fn subject(step: &Step) -> Subject {
     match step {
         Step::CreateCgroup { .. }
+        | Step::StartUnit { .. }
         | Step::SetLimits { .. }
         | Step::AllowDevices { .. }
         | Step::DelegateCgroup { .. }
@@ -46,9 +47,10 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
         | Step::Reconfigure { .. }
-        | Step::EnterRoot => Subject::Mount,
+        | Step::EnterRoot { .. } => Subject::Mount,
         Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
+        | Step::LoadSeccomp { .. }
         | Step::NewSession { .. }
         | Step::SetRlimit { .. }
         | Step::NoNewPrivileges
@@ -57,6 +59,13 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::SetCapabilities { .. }
         | Step::SetUmask { .. }
         | Step::ChangeDirectory { .. }
+        | Step::SetOomScoreAdj { .. }
+        | Step::SetScheduling { .. }
+        | Step::SetIoPriority { .. }
+        | Step::SetCpus { .. }
+        | Step::SetPersonality { .. }
+        | Step::SetMemoryPolicy { .. }
+        | Step::SetLabel { .. }
         | Step::DieWithParent => Subject::Process,
     }
 }
@@ -64,7 +73,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
 /// What undoes a step. All that has nothing here ends by itself, with the processes and namespaces that it is in.
 pub(crate) fn undone_by(step: &Step) -> Option<Step> {
     match step {
-        Step::CreateCgroup { .. } => Some(Step::RemoveCgroup),
+        Step::CreateCgroup { .. } | Step::StartUnit { .. } => Some(Step::RemoveCgroup),
         _ => None,
     }
 }

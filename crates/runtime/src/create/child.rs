@@ -15,6 +15,7 @@ use crate::create::program::{Begin, Program};
 use crate::create::{ChildOrders, Start};
 use crate::error::{Failure, StepError};
 use crate::hooks;
+use crate::seccomp::{self, Waiting};
 use crate::steps::ChildBench;
 
 /// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
@@ -55,14 +56,30 @@ fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Fail
     rustix::process::umask(rustix::fs::Mode::empty());
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
     let (awaits_hooks, hooks) = (orders.awaits_hooks, orders.start_hooks);
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, told, mut start, .. } =
-        orders;
+    let ChildOrders {
+        phases,
+        command,
+        watched,
+        entrance,
+        target,
+        console_socket,
+        procfs,
+        told,
+        agent,
+        mut start,
+        ..
+    } = orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
     bench.told = told;
+    bench.proc = bench.proc.or(procfs);
+    bench.agent = agent;
     let mut recorded = false;
     wait(&mut bench, channel)?;
+    let steps = phases.iter().flat_map(|(_, steps)| steps.iter());
+    bench.filter = seccomp::waiting(steps, &mut bench.agent, start.is_some())
+        .map_err(|error| other("prepare the filter of system calls", error))?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
         if phase == Phase::Root
@@ -126,17 +143,20 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: None,
+        detached: false,
         placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
         told: None,
+        agent: None,
+        filter: None,
     })
 }
 
 /// The host's procfs. Who joins a container has no use for it, and would bring it within the container's reach.
-fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
+pub(crate) fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
     let proc =
         rustix::fs::open("/proc", flags, rustix::fs::Mode::empty()).call(|| "open(\"/proc\", O_PATH)")?;
@@ -160,6 +180,9 @@ fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
         let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
         let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
         bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
+        if let Some(agent) = &mut bench.agent {
+            agent.is_for(go.pid);
+        }
         if !go.more {
             return Ok(());
         }
@@ -187,7 +210,7 @@ fn run_phase(
 /// Says that the container is made, and becomes what waits for its start, or the command at once.
 fn go_on(made: Made<'_>, channel: Channel) -> ! {
     let Made { prepared, start, mut bench, hooks: steps, recorded } = made;
-    let told = bench.told.take();
+    let (told, proc, filter) = (bench.told.take(), bench.proc.take(), bench.filter.take());
     drop(bench);
     // Whoever knows that it is there may send it signals, which PID 1 would lose.
     if start.is_some() && holm_sys::block_signals().is_err() {
@@ -200,29 +223,35 @@ fn go_on(made: Made<'_>, channel: Channel) -> ! {
         (None, _) => exit_now(0),
         (Some(prepared), None) => {
             channel.announce();
-            fail(prepared.execute(), &channel)
+            fail(prepared.execute(|| put_under(filter.as_ref())), &channel)
         }
         (Some(prepared), Some(start)) => {
             if !recorded && !matches!(channel.receive::<FromParent>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
-            match told.filter(|_| !steps.is_empty()) {
-                None => become_init(&prepared, &start, channel),
-                Some(told) => {
-                    start_with_hooks(&prepared, start, channel, || hooks::start_container(&told, steps))
-                }
+            if steps.is_empty() {
+                become_init(&prepared, &start, filter.as_ref(), channel)
             }
+            let labelled = steps.iter().any(|step| matches!(step, Step::SetLabel { .. }));
+            // A label is of the next exec, which must be the command's.
+            let become_command = labelled && !prepared.init;
+            start_by_itself(&prepared, start, channel, become_command, || {
+                // What runs in the container runs under its filter.
+                put_under(filter.as_ref())?;
+                hooks::at_start(told.as_ref(), proc.as_ref(), steps)
+            })
         }
     }
 }
 
-/// Waits for the start as itself, and runs the hooks in the container, before it becomes the init: which is too small to
-/// run them.
-fn start_with_hooks(
+/// Waits for the start as itself, and does what there is to do in the container ahead of the command: the init is too
+/// small for it.
+fn start_by_itself(
     prepared: &Prepared,
     mut start: Start,
     mut channel: Channel,
-    hooks: impl FnOnce() -> Result<(), Failure>,
+    become_command: bool,
+    at_start: impl FnOnce() -> Result<(), Failure>,
 ) -> ! {
     if let Some(listener) = start.listener.take() {
         channel = match wait_for_start(&listener) {
@@ -230,15 +259,24 @@ fn start_with_hooks(
             Err(_) => exit_now(crate::error::STATUS_FAILED),
         };
     }
-    if let Err(failure) = hooks() {
+    if let Err(failure) = at_start() {
         fail(failure, &channel)
     }
-    become_init(prepared, &start, channel)
+    if become_command {
+        channel.announce();
+        fail(prepared.execute(|| Ok(())), &channel)
+    }
+    become_init(prepared, &start, None, channel)
+}
+
+fn put_under(filter: Option<&Waiting>) -> Result<(), Failure> {
+    let loaded = filter.map_or(Ok(()), Waiting::load);
+    loaded.map_err(|error| other("filter system calls", seccomp::failed(error)))
 }
 
 /// Becomes the init, which waits for its start, or has it over `channel` already. Where that fails, whoever starts the
 /// container hears of it.
-fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
+fn become_init(prepared: &Prepared, start: &Start, filter: Option<&Waiting>, channel: Channel) -> ! {
     let parent = start.parent.as_ref().map(AsFd::as_fd);
     let begin = match &start.listener {
         Some(listener) => Begin::Later(listener.as_fd()),
@@ -246,7 +284,7 @@ fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
     };
     let what = "execute the container's init";
     let failure = match &start.program {
-        Some(program) => match program.execute(prepared, begin, parent) {
+        Some(program) => match program.execute(prepared, begin, parent, filter) {
             error if error.errno() == Errno::TOOBIG => command::too_long(error),
             error => other(what, error),
         },

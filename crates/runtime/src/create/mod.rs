@@ -13,6 +13,7 @@ use holm_plan::{Command, Phase, Step};
 use program::Program;
 
 use crate::hooks::Told;
+use crate::seccomp::Agent;
 
 /// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
 pub(crate) struct ChildOrders<'a> {
@@ -36,8 +37,12 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) awaits_hooks: bool,
     /// What is run at the start, ahead of the command.
     pub(crate) start_hooks: &'a [Step],
+    /// The host's procfs, for an exec whose command gets a label: it is taken along, as there is none to trust inside.
+    pub(crate) procfs: Option<OwnedFd>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<Agent>,
     /// How the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<Start>,
 }
@@ -63,9 +68,10 @@ impl Start {
 impl ChildOrders<'_> {
     /// All of its descriptors.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let single = [&self.target, &self.console_socket];
+        let single = [&self.target, &self.console_socket, &self.procfs];
         let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
         let start = self.start.iter().flat_map(Start::descriptors);
-        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).collect()
+        let agent = self.agent.iter().map(AsFd::as_fd);
+        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).chain(agent).collect()
     }
 }

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use holm_cgroups::Cgroup;
-use holm_plan::{CgroupDriver, HostFacts, Options, Phase, Plan, Step};
+use holm_cgroups::{Cgroup, CgroupPath};
+use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -23,6 +23,7 @@ use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
+use crate::seccomp::Agent;
 use crate::steps::ParentBench;
 
 /// How long a cgroup may take to become empty once its processes are killed.
@@ -30,6 +31,8 @@ pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The standard streams, the start socket, the connection that comes in there, and the pidfd of the parent.
 const DESCRIPTORS_OF_A_START: u64 = 6;
+/// A filter that is loaded at the start, its agent, and its listener.
+const DESCRIPTORS_OF_A_FILTER: u64 = 3;
 
 /// What [`create`] is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,8 @@ pub struct CreateRequest<'a> {
     pub die_with_parent: bool,
     /// The session keyring of the caller is the container's too.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2): where the host's is an initramfs.
+    pub no_pivot: bool,
     /// A listening UNIX stream socket that takes a pidfd of the container's process.
     pub pidfd_socket: Option<&'a Path>,
     /// The descriptors behind the standard streams that the command inherits (`holm_sys::inherit`).
@@ -70,6 +75,7 @@ impl<'a> CreateRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             keep_keyring: false,
+            no_pivot: false,
             pidfd_socket: None,
             preserved: &[],
             cgroups: CgroupDriver::default(),
@@ -79,7 +85,12 @@ impl<'a> CreateRequest<'a> {
     fn spec(&self) -> Result<Spec, Error> {
         match self.config {
             Some(config) => Ok(Spec::check(config, self.bundle)?),
-            None => Ok(Spec::check(&holm_spec::read_config(&self.config_path())?, self.bundle)?),
+            None => {
+                let (config, notes) = holm_spec::read_config(&self.config_path())?;
+                let mut spec = Spec::check(&config, self.bundle)?;
+                spec.notes.extend(notes);
+                Ok(spec)
+            }
         }
     }
 
@@ -92,6 +103,7 @@ impl<'a> CreateRequest<'a> {
         Options {
             die_with_parent: self.die_with_parent,
             keep_keyring: self.keep_keyring,
+            no_pivot: self.no_pivot,
             cgroups: self.cgroups,
         }
     }
@@ -149,14 +161,15 @@ fn check_descriptors(plan: &Plan) -> Result<(), Error> {
         Step::SetRlimit { resource, limit } if resource.name() == "RLIMIT_NOFILE" => Some(limit.soft),
         _ => None,
     });
-    limits.filter(|limit| *limit < DESCRIPTORS_OF_A_START).try_for_each(|limit| {
+    let waits = |step: &Step| matches!(step, Step::LoadSeccomp { time: FilterTime::BeforeCommand, .. });
+    let filter = if plan.privileges.iter().any(waits) { DESCRIPTORS_OF_A_FILTER } else { 0 };
+    let needed = DESCRIPTORS_OF_A_START + filter;
+    limits.filter(|limit| *limit < needed).try_for_each(|limit| {
         Err(Error::new("cannot create a container that waits for its start")
             .with_cause(format!(
                 "with RLIMIT_NOFILE at {limit} its process has no descriptor to be started by"
             ))
-            .with_hint(format!(
-                "give it {DESCRIPTORS_OF_A_START} or more, or make and start it at once, by `run`"
-            )))
+            .with_hint(format!("give it {needed} or more, or make and start it at once, by `run`")))
     })
 }
 
@@ -174,6 +187,7 @@ fn make(
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
     let spec = request.spec()?;
+    spec.notes.iter().for_each(|note| observer.note(note));
     let facts = probe_for(&spec)?;
     let plan = holm_plan::plan(request.id, &spec, &facts, &request.options())?;
     if mode == Mode::Create {
@@ -236,6 +250,7 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            score: None,
             told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
         let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
@@ -266,6 +281,8 @@ impl Work<'_> {
             awaits_hooks: !self.plan.hooks.is_empty(),
             start_hooks: &self.plan.start,
             told: bench.told.clone(),
+            procfs: None,
+            agent: Agent::connect(&self.plan.privileges, record, false)?,
             start: Some(self.start()?),
         };
         let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
@@ -367,12 +384,23 @@ impl Work<'_> {
         self.request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd))
     }
 
-    /// Written down before it is made: who is killed right after making it has had no time to.
-    fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
-        self.plan.prepare.iter().find_map(|step| match step {
-            Step::CreateCgroup { path } => Some(Cgroup::expected(&self.facts.cgroups.layout, path)),
+    /// The filter, which processes that come later get as well.
+    fn filter(&self) -> Option<holm_seccomp::Filter> {
+        self.plan.privileges.iter().find_map(|step| match step {
+            Step::LoadSeccomp { filter, .. } => Some((**filter).clone()),
             _ => None,
         })
+    }
+
+    /// Written down before it is made: who is killed right after making it has had no time to.
+    /// A unit of systemd goes with its processes, but not what is made beside it in hierarchies of v1.
+    fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
+        let path = self.plan.prepare.iter().chain(&self.plan.adopt).find_map(|step| match step {
+            Step::CreateCgroup { path } => Some(path.clone()),
+            Step::StartUnit { scope, .. } => CgroupPath::parse(&scope.unit.path()).ok(),
+            _ => None,
+        });
+        path.map(|path| Cgroup::expected(&self.facts.cgroups.layout, &path))
     }
 
     fn first_record(&self) -> Record {
@@ -384,12 +412,16 @@ impl Work<'_> {
             bundle: self.spec.bundle.clone(),
             config: std::path::absolute(self.request.config_path()).unwrap_or_default(),
             rootfs: self.spec.root.path.clone(),
+            chrooted: !self.spec.linux.is_new(holm_namespaces::Kind::Mount),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
+            check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
+            surroundings: self.spec.linux.surroundings.clone(),
+            seccomp: self.filter(),
             hooks: self.spec.hooks.later(),
         }
     }

@@ -6,20 +6,22 @@ use std::path::Path;
 use holm_cgroups::{Cgroup, Entrance, SubGroup};
 use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
-use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
+use holm_plan::{ExecPlan, Given, HostFacts, JoinTarget, Options, Phase, Step, plan_exec};
 use holm_spec::Process;
 use holm_state::{ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
 use crate::create::ChildOrders;
+use crate::create::child::procfs;
 use crate::create::parent::{self, Birth, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, send_pidfd, write_pid_file};
 use crate::lifecycle::kill::pidfd;
 use crate::lifecycle::state::settled;
 use crate::observer::Observer;
-use crate::probe::probe;
+use crate::probe::probe_for_process;
 use crate::report::Narrator;
+use crate::seccomp::Agent;
 use crate::steps::{ParentBench, namespaces};
 
 /// What [`exec`] is asked for.
@@ -39,8 +41,12 @@ pub struct ExecRequest<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
     pub preserved: &'a [u32],
+    /// Whether the process is not put under the container's filter of system calls.
+    pub unfiltered: bool,
     /// Groups below the container's that the process is in; they must be there.
     pub cgroups: &'a [SubGroup],
+    /// Also in a container that is paused; the process begins when that is resumed.
+    pub ignore_paused: bool,
 }
 
 impl<'a> ExecRequest<'a> {
@@ -54,7 +60,9 @@ impl<'a> ExecRequest<'a> {
             die_with_parent: false,
             pidfd_socket: None,
             preserved: &[],
+            unfiltered: false,
             cgroups: &[],
+            ignore_paused: false,
         }
     }
 }
@@ -66,8 +74,13 @@ impl<'a> ExecRequest<'a> {
 /// When the container does not run, or the process cannot be made or its command not be executed (status 126, 127).
 pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
     let process = Process::check(request.process)?;
-    let (record, container) = running(root, request.id)?;
-    let facts = probe()?;
+    let (record, container) = running(root, request)?;
+    if record.chrooted {
+        return Err(Error::new(format!("cannot execute in container {:?}", request.id))
+            .with_cause("its root is its process's alone: there is no mount namespace of its own to enter")
+            .with_hint("list {\"type\": \"mount\"} without a path in linux.namespaces"));
+    }
+    let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
@@ -76,8 +89,11 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
         return Err(does_not_run(request.id, Status::Stopped));
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
-    let plan = plan_exec(&process, &join, &facts, &options)?;
-    let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
+    let filter = record.seccomp.as_ref().filter(|_| !request.unfiltered);
+    let given = Given { surroundings: record.surroundings.clone(), filter };
+    let plan = plan_exec(&process, &join, &given, &facts, &options)?;
+    let joining = Joining { plan: &plan, facts: &facts, request, record: &record };
+    let made = make(&joining, target, cgroup, observer)?;
     let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
     let sent =
         written.and_then(|()| request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd)));
@@ -86,9 +102,11 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 }
 
 /// The record of a container that runs, and the process whose namespaces are joined.
-fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
+fn running(root: &Root, request: &ExecRequest<'_>) -> Result<(Record, ProcessId), Error> {
+    let id = request.id;
     let record = settled(root, id)?;
-    match (record.status(), record.member()) {
+    let status = if request.ignore_paused { record.status() } else { record.status_now() };
+    match (status, record.member()) {
         // The namespaces of a container that waits for its start are made, and those that it will run in.
         (Status::Created | Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => Err(does_not_run(id, status)),
@@ -104,6 +122,7 @@ struct Joining<'a> {
     plan: &'a ExecPlan,
     facts: &'a HostFacts,
     request: &'a ExecRequest<'a>,
+    record: &'a Record,
 }
 
 /// The container's cgroup, and the way into its v1 hierarchies.
@@ -139,6 +158,7 @@ fn make(
 ) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
+        (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
@@ -153,6 +173,7 @@ fn make(
         child: None,
         taken: Vec::new(),
         told: None,
+        score: None,
     };
     let orders = ChildOrders {
         phases: vec![
@@ -169,8 +190,15 @@ fn make(
         awaits_hooks: false,
         start_hooks: &[],
         told: None,
+        procfs: labelled(plan)
+            .then(procfs)
+            .transpose()
+            .map_err(|error| system("open /proc", error))?
+            .flatten(),
+        agent: Agent::connect(&plan.privileges, joining.record, true)?,
         start: None,
     };
+    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let made = parent::make(
         &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
         orders,
@@ -181,6 +209,11 @@ fn make(
     // Others in the container could keep it from ending by itself.
     parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(Container { pid: made.pid, pidfd: made.pidfd })
+}
+
+/// Whether its command is executed with a label, which is written through the procfs of the host.
+fn labelled(plan: &ExecPlan) -> bool {
+    plan.privileges.iter().any(|step| matches!(step, Step::SetLabel { .. }))
 }
 
 /// Which namespaces of the container's process are not the caller's, and to whom they belong.

@@ -1,6 +1,7 @@
 //! How each step is carried out: a file per family. What is decided was decided in the plan; what can only be known
 //! now (a file's type, a flag that is locked) is settled inside the step.
 
+pub(crate) mod attributes;
 pub(crate) mod cgroup;
 pub(crate) mod copyup;
 pub(crate) mod devices;
@@ -40,6 +41,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// The oom_score_adj that this process had before it took that of the child.
+    pub(crate) score: Option<String>,
 }
 
 impl ParentBench<'_> {
@@ -47,6 +50,7 @@ impl ParentBench<'_> {
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
             Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::StartUnit { scope, properties } => cgroup::start_unit(self, scope, properties),
             Step::SetLimits { resources } => cgroup::limit(self, resources),
             Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
             Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
@@ -59,6 +63,9 @@ impl ParentBench<'_> {
                 &take::Source { path, recursive: *recursive, follow: *follow },
                 idmap.as_ref(),
             ),
+            Step::SetOomScoreAdj { score, required } => {
+                attributes::set_oom_score_adj(self, *score, *required)
+            }
             Step::RunHook { kind, hook } => {
                 let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
                 told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
@@ -87,6 +94,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Whether the root is attached nowhere.
+    pub(crate) detached: bool,
     /// Mounts that are in their places, by what the configuration calls those.
     pub(crate) placed: BTreeMap<PathBuf, Detached>,
     /// What takes the writes to overlays.
@@ -95,6 +104,10 @@ pub(crate) struct ChildBench {
     pub(crate) terminal: Option<OwnedFd>,
     /// Whether the terminal becomes this process's, or that of the program under its init.
     pub(crate) takes_terminal: bool,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<crate::seccomp::Agent>,
+    /// The filter that is loaded right before the command.
+    pub(crate) filter: Option<crate::seccomp::Waiting>,
     /// What covers masked files and directories, made when the first is masked.
     pub(crate) covers: masks::Covers,
     /// What hooks hear.
@@ -126,7 +139,9 @@ impl ChildBench {
                 take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
             }
             Step::SeverMounts => root::sever(),
-            Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MakeRoot { path, attach, source, change } => {
+                root::make(self, attach.then_some(path), source, change)
+            }
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
                 let (source, inherits) = (source.as_deref(), *inherits);
@@ -155,7 +170,7 @@ impl ChildBench {
             Step::ReadonlyPath { path } => masks::readonly(self, path),
             Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
-            Step::EnterRoot => root::enter(self),
+            Step::EnterRoot { by } => root::enter(self, *by),
             Step::RunHook { kind, hook } => self.run_hook(step, *kind, hook),
             _ => self.run_privileges(step),
         }
@@ -170,10 +185,14 @@ impl ChildBench {
             Step::DropBounding { keep } => privileges::drop_bounding(*keep),
             Step::SetIds { uid, gid, groups } => privileges::set_ids(self, *uid, *gid, groups.as_deref()),
             Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
+            Step::LoadSeccomp { filter, time } => {
+                crate::seccomp::load(self, filter, *time).map_err(crate::seccomp::failed)
+            }
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
             Step::DieWithParent => privileges::die_with_parent(),
-            other => Err(misplaced(other)),
+            Step::SetLabel { lsm, label } => attributes::set_label(self.proc.as_ref(), *lsm, label),
+            other => attributes::run(other),
         }
     }
 

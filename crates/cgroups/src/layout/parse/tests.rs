@@ -28,6 +28,8 @@ fn pure_v2() {
     assert_eq!(v2.below_mount(&absolute).unwrap(), "holm/a");
     let relative = CgroupPath::parse("a").unwrap();
     assert_eq!(v2.below_mount(&relative).unwrap(), "user.slice/user-1000.slice/session-1.scope/a");
+    assert_eq!(v2.below_mount(&relative.clone().beside()).unwrap(), "user.slice/user-1000.slice/a");
+    assert_eq!(v2.below_mount(&absolute.clone().beside()).unwrap(), "holm/a");
 }
 
 const HYBRID: &str = "\
