@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Spec, load};
+use crate::{Error, Spec, lenient, load};
 
 /// Objects whose members are checked one by one.
 const OBJECTS: [&[&str]; 12] = [
@@ -56,8 +56,9 @@ const LISTS: [&[&str]; 16] = [
 /// When it cannot be read, or is not JSON at all.
 pub fn problems(file: &Path, bundle: &Path) -> Result<Vec<Error>, Error> {
     let text = load::read_text(file)?;
-    let config: Value =
+    let mut config: Value =
         serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path: file.to_owned(), cause })?;
+    lenient::mend(&mut config);
     Ok(Checks::new(bundle).all(&config))
 }
 
