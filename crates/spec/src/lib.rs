@@ -21,6 +21,7 @@ mod mount_options;
 mod process;
 mod resources;
 mod seccomp;
+pub mod seccomp_words;
 mod sysctl;
 mod unsupported;
 mod verify;
