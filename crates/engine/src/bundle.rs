@@ -16,7 +16,7 @@ use crate::files::{self, Names};
 use crate::launcher::Launcher;
 use crate::options::{HostName, RootSource, RunOptions, RuntimeChoice, SignalNumber};
 use crate::userns::{self, IdFacts, UserNamespace};
-use crate::{Because, Engine, Error, Observer, Result, identity, idfacts, launcher, rootfs};
+use crate::{Because, Engine, Error, Observer, Result, identity, idfacts, launcher, rootfs, seccomp};
 
 /// ROOT/containers/NAME/bundle, from its end on.
 const DIRECTORIES_OF_HOLM: usize = 4;
@@ -45,6 +45,7 @@ struct Findings {
     root: PreparedRoot,
     identity: Identity,
     files: Vec<GivenFile>,
+    seccomp: Option<seccomp::Profile>,
 }
 
 /// What a bundle is made for.
@@ -148,7 +149,8 @@ fn find_out(order: Order<'_>, observer: &mut dyn Observer) -> Result<Findings> {
     let hostname = options.namespaces.hostname.as_ref().unwrap_or(&own).as_str();
     let names = Names { root: root.kind, namespaces: &namespaces, hostname };
     let files = files::give(&held.bundle(), &names)?;
-    Ok(Findings { namespace, namespaces, root, identity, files })
+    let seccomp = seccomp::choose(&options.security)?;
+    Ok(Findings { namespace, namespaces, root, identity, files, seccomp })
 }
 
 fn blueprint<'a>(order: Order<'a>, findings: &'a Findings) -> Blueprint<'a> {
@@ -164,6 +166,7 @@ fn blueprint<'a>(order: Order<'a>, findings: &'a Findings) -> Blueprint<'a> {
         files: &findings.files,
         time_namespaces: findings.namespaces.time == Choice::Host || order.launcher.makes_time_namespaces(),
         domain_names: options.namespaces.domainname.is_none() || order.launcher.sets_domain_names(),
+        seccomp: findings.seccomp.as_ref(),
         terminal: None,
     }
 }

@@ -44,7 +44,12 @@ impl Engine {
         let console = directory.as_ref().map(ConsoleSocket::bind).transpose()?;
         let launcher = Launcher::of(seen.record().runtime.as_deref(), &self.root, seen.path());
         let socket = console.as_ref().map(ConsoleSocket::path);
-        let further = Further { id: options.name.as_str(), process: &process, console_socket: socket };
+        let further = Further {
+            id: options.name.as_str(),
+            process: &process,
+            console_socket: socket,
+            unfiltered: options.privileged,
+        };
         let made = launcher.exec(&further, observer)?;
         let terminal = console.map(ConsoleSocket::receive).transpose()?;
         attend(Session { process: made.pidfd.as_fd(), terminal, interactive }, &signals)

@@ -27,6 +27,7 @@ pub mod options;
 mod ps;
 mod rootfs;
 mod run;
+mod seccomp;
 mod stop;
 mod unpack;
 pub mod userns;

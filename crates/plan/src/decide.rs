@@ -4,8 +4,8 @@ use holm_namespaces::Kind;
 use holm_spec::Spec;
 
 use crate::{
-    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
-    privileges, seccomp,
+    CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, attributes, cgroups, filesystem, hooks,
+    namespaces, privileges, seccomp,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -33,6 +33,7 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
             terminal: process.terminal,
         });
     }
+    attributes::decide(spec, facts, &mut plan)?;
     Ok(plan)
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use holm_mounts::MountAttr;
 
-use crate::{FilterTime, IdMapWriter, Idmap, Inherits, MountChange, Plan, RootEntry, RootSource, Step, Who};
+use crate::{
+    FilterTime, IdMapWriter, Idmap, Inherits, Lsm, MountChange, Plan, RootEntry, RootSource, Step, Who,
+};
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,8 +160,33 @@ impl Step {
             Self::SetUmask { mask } => write!(f, "set the umask {mask:03o}"),
             Self::ChangeDirectory { path } => write!(f, "change the directory to {}", path.display()),
             Self::DieWithParent => f.write_str("die with the parent"),
+            _ => self.fmt_attributes(f),
+        }
+    }
+
+    fn fmt_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetOomScoreAdj { score, .. } => write!(f, "have oom_score_adj {score}"),
+            Self::SetScheduling { scheduling } => {
+                let (policy, nice, priority) = (&scheduling.policy, scheduling.nice, scheduling.priority);
+                write!(f, "schedule by {policy}, nice {nice}, priority {priority}")
+            }
+            Self::SetIoPriority { class, level } => write!(f, "set the I/O priority {class} {level}"),
+            Self::SetCpus { cpus } => write!(f, "run on the CPUs {cpus}"),
+            Self::SetPersonality { persona } => write!(f, "set the personality {persona:#x}"),
+            Self::SetMemoryPolicy { policy } => write!(f, "set the memory policy {}", policy.mode),
+            Self::SetLabel { lsm, label } => write!(f, "set the label {label} of {lsm} for the command"),
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Lsm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::AppArmor => "AppArmor",
+            Self::SeLinux => "SELinux",
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! A further process in a container that runs.
 
+use holm_credentials::NumberSet;
 use holm_namespaces::{Kind, Kinds};
 use holm_seccomp::Filter;
-use holm_spec::Process;
+use holm_spec::{Process, Surroundings};
 use serde::Serialize;
 
 use crate::privileges::{Situation, steps};
-use crate::{CloneStep, Command, Error, HostFacts, Options, Step};
+use crate::{CloneStep, Command, Error, HostFacts, Options, Step, attributes};
 
 /// The namespaces of the container's process that are not the caller's own.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +24,21 @@ pub struct JoinTarget {
     pub v1_cgroup: bool,
 }
 
+/// What every process of the container has.
+#[derive(Debug, Clone, Default)]
+pub struct Given<'a> {
+    /// How it runs.
+    pub surroundings: Surroundings,
+    /// The filter of its system calls.
+    pub filter: Option<&'a Filter>,
+}
+
 /// What is done to run a process in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExecPlan {
+    /// By the parent, before the clone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<Step>,
     /// The clone, by a process between that joins first.
     pub clone: CloneStep,
     /// By the child.
@@ -45,9 +58,9 @@ pub struct ExecPlan {
 pub fn plan_exec(
     process: &Process,
     target: &JoinTarget,
+    given: &Given<'_>,
     facts: &HostFacts,
     options: &Options,
-    filter: Option<&Filter>,
 ) -> Result<ExecPlan, Error> {
     let own_user = target.inner.contains(Kind::User);
     if own_user && !facts.privileged() && !target.outer.is_empty() {
@@ -71,11 +84,20 @@ pub fn plan_exec(
         available: if own_user { facts.known } else { facts.permitted & facts.bounding },
         groups_stay: target.groups_denied,
         options: *options,
+        surroundings: given.surroundings.clone(),
     };
+    let attributes = &process.attributes;
+    let cpus = |cpus: &Option<NumberSet>| cpus.clone().map(|cpus| Step::SetCpus { cpus });
+    let mut between = between(target);
+    between.splice(..0, cpus(&attributes.initial_cpus));
+    isolate.splice(..0, cpus(&attributes.final_cpus));
+    let mut privileges = steps(process, &situation, given.filter);
+    privileges.extend(attributes::labels(attributes, facts)?);
     Ok(ExecPlan {
-        clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between: between(target) },
+        prepare: attributes::born(attributes, facts).into_iter().collect(),
+        clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between },
         isolate,
-        privileges: steps(process, &situation, filter),
+        privileges,
         command: Command {
             args: process.args.clone(),
             env: process.env.clone(),

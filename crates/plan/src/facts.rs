@@ -31,8 +31,20 @@ pub struct HostFacts {
     /// Whether /proc/kcore is there.
     #[serde(default)]
     pub kcore: bool,
+    /// The security modules that labels are asked of; looked for only where there are labels.
+    #[serde(default)]
+    pub lsm: LsmFacts,
     /// The cgroups.
     pub cgroups: CgroupFacts,
+}
+
+/// Which security modules the kernel runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LsmFacts {
+    /// AppArmor.
+    pub apparmor: bool,
+    /// SELinux.
+    pub selinux: bool,
 }
 
 /// The cgroups of the host.

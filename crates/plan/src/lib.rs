@@ -5,6 +5,7 @@
 //! not the system call, and holds no condition; what is decided is decided here.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod cgroups;
 mod decide;
 mod devices;
@@ -21,13 +22,13 @@ mod seccomp;
 mod step;
 
 pub use decide::{CgroupDriver, Options, plan};
-pub use exec::{ExecPlan, JoinTarget, plan_exec};
-pub use facts::{CgroupFacts, HostFacts};
+pub use exec::{ExecPlan, Given, JoinTarget, plan_exec};
+pub use facts::{CgroupFacts, HostFacts, LsmFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};
 pub use seccomp::FilterTime;
 pub use step::{
-    CapabilitySets, IdMapWriter, Idmap, Inherits, MountChange, PropagationStep, RootEntry, RootSource, Slot,
-    Step, Symlinks,
+    CapabilitySets, IdMapWriter, Idmap, Inherits, Lsm, MountChange, PropagationStep, RootEntry, RootSource,
+    Slot, Step, Symlinks,
 };
 
 use std::fmt;

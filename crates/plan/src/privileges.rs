@@ -3,9 +3,9 @@
 use holm_credentials::CapabilitySet;
 use holm_namespaces::Kind;
 use holm_seccomp::Filter;
-use holm_spec::{Process, Spec};
+use holm_spec::{Process, Spec, Surroundings};
 
-use crate::{CapabilitySets, HostFacts, Options, Step, seccomp};
+use crate::{CapabilitySets, HostFacts, Options, Step, attributes, seccomp};
 
 /// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
 const USUAL_UMASK: u32 = 0o022;
@@ -18,6 +18,8 @@ pub(crate) struct Situation {
     pub(crate) groups_stay: bool,
     /// The caller's wishes.
     pub(crate) options: Options,
+    /// How every process of the container runs.
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Situation {
@@ -31,6 +33,7 @@ impl Situation {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
             groups_stay: mapped_by_self || facts.groups_denied || spec.keeps_groups,
             options: *options,
+            surroundings: spec.linux.surroundings.clone(),
         }
     }
 }
@@ -48,6 +51,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation, filter: Option<&Fi
     steps.extend(
         process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }),
     );
+    steps.extend(attributes::steps(&process.attributes, &situation.surroundings));
     let wanted = &process.capabilities;
     let have = |set: CapabilitySet| set & situation.available;
     steps.push(Step::DropBounding { keep: have(wanted.bounding) });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
-use holm_credentials::{CapabilitySet, Resource, Rlimit};
+use holm_credentials::{CapabilitySet, IoClass, MemoryPolicy, NumberSet, Resource, Rlimit, Scheduling};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
 use holm_seccomp::Filter;
@@ -132,6 +132,16 @@ pub enum RootSource {
         /// The size of the writable layer.
         size: Option<String>,
     },
+}
+
+/// A security module of the kernel that labels processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lsm {
+    /// AppArmor: the label is a profile.
+    AppArmor,
+    /// SELinux.
+    SeLinux,
 }
 
 /// The five capability sets of a process.
@@ -430,6 +440,48 @@ pub enum Step {
     },
     /// The end of the parent is the end of the container.
     DieWithParent,
+    /// How likely the process is killed when memory runs out: the parent takes the score until it has made the child,
+    /// which inherits it.
+    SetOomScoreAdj {
+        /// The score.
+        score: i32,
+        /// Whether it has to be so; else who may not lower it makes the child as it is.
+        required: bool,
+    },
+    /// How the process is scheduled.
+    SetScheduling {
+        /// How.
+        scheduling: Scheduling,
+    },
+    /// Its I/O priority.
+    SetIoPriority {
+        /// The class.
+        class: IoClass,
+        /// The level in it.
+        level: u8,
+    },
+    /// The CPUs that it may run on.
+    SetCpus {
+        /// Which.
+        cpus: NumberSet,
+    },
+    /// Its execution domain.
+    SetPersonality {
+        /// As personality(2) has it.
+        persona: u32,
+    },
+    /// From which nodes it gets its memory.
+    SetMemoryPolicy {
+        /// How.
+        policy: MemoryPolicy,
+    },
+    /// The label that the next program is executed with.
+    SetLabel {
+        /// Whose label.
+        lsm: Lsm,
+        /// The label.
+        label: String,
+    },
 }
 
 fn attributes<S: Serializer>(attributes: &MountAttr, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,15 +1,19 @@
 //! The command: found ahead of its start, executed at it.
 
 use std::ffi::CString;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use holm_init::{Call, Refusal};
 use holm_plan::Command;
 use holm_sys::{CStrings, Context, Errno, execve};
-use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, statat};
 
 use crate::error::{Failure, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND, StepError};
+
+/// Nobody has a longer list of accounts.
+const LARGEST_ACCOUNTS: u64 = 1 << 20;
 
 /// A command with all that execve(2) wants of it.
 pub(crate) struct Prepared {
@@ -33,7 +37,7 @@ pub(crate) fn prepare(command: &Command) -> Result<Prepared, Failure> {
         path: CString::new(path.as_os_str().as_bytes())
             .map_err(|_| not_executable(StepError::new(format!("{name:?} has a NUL in its path"))))?,
         argv: CStrings::new(&command.args).map_err(nul)?,
-        envp: CStrings::new(&command.env).map_err(nul)?,
+        envp: CStrings::new(with_home(&command.env)).map_err(nul)?,
         init: command.init,
         terminal: command.terminal,
     })
@@ -128,6 +132,41 @@ fn not_executable(error: StepError) -> Failure {
     Failure::Command { status: STATUS_NOT_EXECUTABLE, error }
 }
 
+/// Who has no HOME gets that of /etc/passwd in the container, or else `/`, as from other runtimes; the container is
+/// entered, and the process is who it will be.
+fn with_home(env: &[String]) -> Vec<String> {
+    let given = |variable: &String| variable.strip_prefix("HOME=").is_some_and(|home| !home.is_empty());
+    if env.iter().any(given) {
+        return env.to_vec();
+    }
+    let home = read_accounts().and_then(|accounts| home(&accounts, rustix::process::getuid().as_raw()));
+    let others = env.iter().filter(|variable| !variable.starts_with("HOME=")).cloned();
+    others.chain([format!("HOME={}", home.as_deref().unwrap_or("/"))]).collect()
+}
+
+/// It is the container's: it may be anything, of any size, or wait for a writer.
+fn read_accounts() -> Option<String> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open("/etc/passwd", flags, Mode::empty()).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return None;
+    }
+    let mut text = Vec::new();
+    std::fs::File::from(file).take(LARGEST_ACCOUNTS).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The home of the first account with this uid (passwd(5)).
+fn home(accounts: &str, uid: u32) -> Option<String> {
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut homes = fields.filter_map(|fields| match fields.as_slice() {
+        [_, _, id, _, _, home, ..] if id.parse() == Ok(uid) => Some((*home).to_owned()),
+        _ => None,
+    });
+    homes.next().filter(|home| home.starts_with('/') && !home.contains('\0'))
+}
+
 /// As execvp(3) finds it: a name with a slash is a path, any other is looked for in the `PATH` of the command.
 fn find(name: &str, env: &[String]) -> Result<PathBuf, Failure> {
     if name.contains('/') {
@@ -136,7 +175,7 @@ fn find(name: &str, env: &[String]) -> Result<PathBuf, Failure> {
     }
     let search = env.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or_default();
     let mut refused = None;
-    for directory in search.split(':') {
+    for directory in search.split(':').filter(|_| !search.is_empty()) {
         let directory = if directory.is_empty() { "." } else { directory };
         let path = Path::new(directory).join(name);
         match check(&path) {
@@ -146,7 +185,8 @@ fn find(name: &str, env: &[String]) -> Result<PathBuf, Failure> {
         }
     }
     Err(refused.unwrap_or_else(|| {
-        let error = StepError::new(format!("executable file {name:?} not found in PATH={search:?}"));
+        let error =
+            StepError::new(format!("exec: {name:?}: executable file not found in $PATH ({search:?})"));
         not_found(
             error.hinting(
                 "check the spelling, or whether the image has it; a path with a slash is not searched",
@@ -179,6 +219,25 @@ mod tests {
 
     fn env(path: &str) -> Vec<String> {
         vec![format!("PATH={path}")]
+    }
+
+    #[test]
+    fn a_home_is_that_of_the_account_and_must_be_one() {
+        let accounts =
+            "root:x:0:0::/root:/bin/sh\nbroken:x:7\na:x:7:7::/home/a:\nb:x:7:7::/home/b:\nc:x:8:8::none:\n";
+        assert_eq!(home(accounts, 0).as_deref(), Some("/root"));
+        assert_eq!(home(accounts, 7).as_deref(), Some("/home/a"));
+        assert_eq!(home(accounts, 8), None);
+        assert_eq!(home(accounts, 9), None);
+        let given = ["HOME=/given".to_owned()];
+        assert_eq!(with_home(&given), given);
+        assert_eq!(with_home(&["HOME=".to_owned()]).len(), 1);
+    }
+
+    #[test]
+    fn without_a_path_nothing_is_searched() {
+        assert_eq!(status(&find("sh", &[]).unwrap_err()), STATUS_NOT_FOUND);
+        assert_eq!(status(&find("sh", &env("")).unwrap_err()), STATUS_NOT_FOUND);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the hooks of a container hear, and what becomes of those that fail.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use holm_plan::Step;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use crate::error::{Error, Failure, StepError};
 use crate::observer::Observer;
 use crate::program::{self, Program};
-use crate::steps::StepResult;
+use crate::steps::{StepResult, attributes};
 
 /// What a hook is told of the container, beside the status and the pid that it has at that point.
 #[derive(Debug, Clone)]
@@ -99,14 +100,19 @@ fn what(kind: HookKind, hook: &Hook) -> String {
     format!("run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
 }
 
-/// The hooks of a started container, in the container: the first that fails is the last.
-pub(crate) fn start_container(told: &Told, steps: &[Step]) -> Result<(), Failure> {
+/// What is done at the start, in the container: its hooks, of which the first that fails is the last, and the labels of the
+/// command.
+pub(crate) fn at_start(told: Option<&Told>, proc: Option<&OwnedFd>, steps: &[Step]) -> Result<(), Failure> {
     // As the container sees it.
     let pid = rustix::process::getpid().as_raw_nonzero().get();
     for step in steps {
-        if let Step::RunHook { kind, hook } = step {
-            told.run_in(*kind, hook, Some(pid), None)
-                .map_err(|error| Failure::Hook { what: what(*kind, hook), error })?;
+        match (step, told) {
+            (Step::RunHook { kind, hook }, Some(told)) => told
+                .run_in(*kind, hook, Some(pid), None)
+                .map_err(|error| Failure::Hook { what: what(*kind, hook), error })?,
+            (Step::SetLabel { lsm, label }, _) => attributes::set_label(proc, *lsm, label)
+                .map_err(|error| Failure::Other { what: step.to_string(), error })?,
+            _ => {}
         }
     }
     Ok(())

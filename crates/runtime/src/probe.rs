@@ -7,8 +7,8 @@ use holm_cgroups::{Layout, delegated, may_make_beside};
 use holm_credentials::CapabilitySet;
 use holm_namespaces::idmap::{IdMapper, setgroups_denied};
 use holm_namespaces::{Kind, Kinds, Namespace, own_user_namespace_is_initial};
-use holm_plan::{CgroupFacts, HostFacts};
-use holm_spec::{NamespaceChoice, Spec};
+use holm_plan::{CgroupFacts, HostFacts, LsmFacts};
+use holm_spec::{NamespaceChoice, Process, Spec};
 use rustix::process::{getegid, geteuid, getpid};
 
 use crate::create::parent::system;
@@ -36,6 +36,7 @@ pub fn probe() -> Result<HostFacts, Error> {
         id_map_programs: euid != 0 && IdMapper::find().is_some(),
         groups_denied: setgroups_denied(getpid()),
         kcore: rustix::fs::access("/proc/kcore", rustix::fs::Access::EXISTS).is_ok(),
+        lsm: LsmFacts::default(),
         cgroups: CgroupFacts {
             writable: machine_root || delegated(&layout).contains(&true),
             beside: may_make_beside(&layout),
@@ -51,7 +52,35 @@ pub fn probe() -> Result<HostFacts, Error> {
 ///
 /// As there.
 pub(crate) fn probe_for(spec: &Spec) -> Result<HostFacts, Error> {
-    Ok(HostFacts { joined_own: joined_own(spec), ..probe()? })
+    let labelled = spec.linux.mount_label.is_some() || spec.process.as_ref().is_some_and(is_labelled);
+    Ok(HostFacts { joined_own: joined_own(spec), lsm: lsm(labelled), ..probe()? })
+}
+
+/// The same for a process of an exec.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn probe_for_process(process: &Process) -> Result<HostFacts, Error> {
+    Ok(HostFacts { lsm: lsm(is_labelled(process)), ..probe()? })
+}
+
+fn is_labelled(process: &Process) -> bool {
+    process.attributes.apparmor_profile.is_some() || process.attributes.selinux_label.is_some()
+}
+
+/// Who asks for no label need not know.
+fn lsm(wanted: bool) -> LsmFacts {
+    const SELINUX_MAGIC: u64 = 0xf97c_ff8c;
+    if !wanted {
+        return LsmFacts::default();
+    }
+    let apparmor = std::fs::read("/sys/module/apparmor/parameters/enabled");
+    let selinux = rustix::fs::statfs("/sys/fs/selinux").ok().and_then(|stat| u64::try_from(stat.f_type).ok());
+    LsmFacts {
+        apparmor: apparmor.is_ok_and(|answer| answer.starts_with(b"Y")),
+        selinux: selinux == Some(SELINUX_MAGIC),
+    }
 }
 
 /// What cannot be opened is not known to be the caller's; joining it will say why.

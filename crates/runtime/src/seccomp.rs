@@ -126,19 +126,61 @@ impl AsFd for Agent {
 pub(crate) struct Waiting {
     filter: Filter,
     agent: Option<Agent>,
+    /// The same for the init.
+    file: Option<OwnedFd>,
 }
 
-/// Carries the step out: now, or by keeping the filter for later.
+/// What waits for the command, if the steps have it: made ahead of them, as the command's limits may leave no room for a
+/// descriptor. `for_init` is for a command that an init executes.
+pub(crate) fn waiting<'a>(
+    mut steps: impl Iterator<Item = &'a Step>,
+    agent: &mut Option<Agent>,
+    for_init: bool,
+) -> holm_sys::Result<Option<Waiting>> {
+    let filter = steps.find_map(|step| match step {
+        Step::LoadSeccomp { filter, time: FilterTime::BeforeCommand } => Some((**filter).clone()),
+        _ => None,
+    });
+    let Some(filter) = filter else { return Ok(None) };
+    let agent = agent.take();
+    let file = for_init.then(|| file_for_init(&filter, agent.as_ref())).transpose()?;
+    Ok(Some(Waiting { filter, agent, file }))
+}
+
+/// The filter for the init: a file in memory, which goes when the init has read it.
+fn file_for_init(filter: &Filter, agent: Option<&Agent>) -> holm_sys::Result<OwnedFd> {
+    let message = agent.map(Agent::message).unwrap_or_default();
+    let too_long = || CallError::new("memfd_create()", Errno::OVERFLOW);
+    let head = FilterHead {
+        flags: filter.bits().bits(),
+        instructions: u16::try_from(filter.program.instructions().len()).map_err(|_| too_long())?,
+        message: u32::try_from(message.len()).map_err(|_| too_long())?,
+    };
+    let file = memfd_create("holm-filter", MemfdFlags::CLOEXEC).call(|| "memfd_create(\"holm-filter\")")?;
+    let mut file = File::from(file);
+    let content = [head.bytes().as_slice(), &filter.program.bytes(), &message].concat();
+    file.write_all(&content).call(|| "write(memfd)")?;
+    Ok(file.into())
+}
+
+/// Carries the step out: now, unless the filter waits for the command.
 pub(crate) fn load(bench: &mut ChildBench, filter: &Filter, time: FilterTime) -> StepResult {
-    let waiting = Waiting { filter: filter.clone(), agent: bench.agent.take() };
     match time {
-        FilterTime::BeforeCommand => bench.filter = Some(waiting),
+        FilterTime::BeforeCommand if bench.filter.is_some() => Ok(()),
+        FilterTime::BeforeCommand => Err(StepError::new("there is nothing that would load it later")),
         FilterTime::WithCapability => {
             // A change of ids makes them ineffective.
             let now = holm_credentials::current()?;
             holm_credentials::set_capabilities(now.permitted, now.permitted, now.inheritable)?;
-            waiting.load()?;
+            put_under(filter, bench.agent.take().as_ref())
         }
+    }
+}
+
+fn put_under(filter: &Filter, agent: Option<&Agent>) -> StepResult {
+    let listener = filter.load()?;
+    if let (Some(agent), Some(listener)) = (agent, listener) {
+        agent.send(listener.as_fd())?;
     }
     Ok(())
 }
@@ -146,43 +188,27 @@ pub(crate) fn load(bench: &mut ChildBench, filter: &Filter, time: FilterTime) ->
 impl Waiting {
     /// Puts this process under the filter.
     pub(crate) fn load(&self) -> StepResult {
-        let listener = self.filter.load()?;
-        if let (Some(agent), Some(listener)) = (&self.agent, listener) {
-            agent.send(listener.as_fd())?;
-        }
-        Ok(())
+        put_under(&self.filter, self.agent.as_ref())
     }
 
-    /// The filter for the init: a file in memory, which goes when the init has read it.
-    pub(crate) fn hand_over(&self) -> holm_sys::Result<HandedOver<'_>> {
-        let message = self.agent.as_ref().map(Agent::message).unwrap_or_default();
-        let too_long = || CallError::new("memfd_create()", Errno::OVERFLOW);
-        let instructions = self.filter.program.instructions().len();
-        let head = FilterHead {
-            flags: self.filter.bits().bits(),
-            instructions: u16::try_from(instructions).map_err(|_| too_long())?,
-            message: u32::try_from(message.len()).map_err(|_| too_long())?,
-        };
-        let file =
-            memfd_create("holm-filter", MemfdFlags::CLOEXEC).call(|| "memfd_create(\"holm-filter\")")?;
-        let mut file = File::from(file);
-        let content = [head.bytes().as_slice(), &self.filter.program.bytes(), &message].concat();
-        file.write_all(&content).call(|| "write(memfd)")?;
-        Ok(HandedOver { file: file.into(), agent: self.agent.as_ref().map(Agent::as_fd) })
+    /// What the init gets.
+    pub(crate) fn hand_over(&self) -> Option<HandedOver<'_>> {
+        let file = self.file.as_ref()?.as_fd();
+        Some(HandedOver { file, agent: self.agent.as_ref().map(Agent::as_fd) })
     }
 }
 
 /// What the init gets for a filter.
 #[derive(Debug)]
 pub(crate) struct HandedOver<'a> {
-    file: OwnedFd,
+    file: BorrowedFd<'a>,
     agent: Option<BorrowedFd<'a>>,
 }
 
 impl HandedOver<'_> {
     /// Its descriptors.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [Some(self.file.as_fd()), self.agent].into_iter().flatten()
+        [Some(self.file), self.agent].into_iter().flatten()
     }
 
     /// Their numbers, 0 where there is none.

@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod attributes;
 mod block_io;
 mod device;
 mod device_rules;
 mod error;
 mod hooks;
+mod lenient;
 mod linux;
 mod load;
 mod mount;
@@ -19,16 +21,18 @@ mod mount_options;
 mod process;
 mod resources;
 mod seccomp;
+pub mod seccomp_words;
 mod sysctl;
 mod unsupported;
 mod verify;
 
 pub use annotations::OverlayRoot;
+pub use attributes::{Attributes, Surroundings};
 pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
-pub use load::{CONFIG, RootFilesystem, Spec, read_config};
+pub use load::{CONFIG, RootFilesystem, Spec, read_config, read_process};
 pub use mount::{Mount, MountSource};
 pub use mount_idmap::{IdmapChoice, MountMaps};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Device, Error, Limits, PropagationChange, Seccomp, resources};
+use crate::attributes::word;
+use crate::{Device, Error, Limits, PropagationChange, Seccomp, Surroundings, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub struct Linux {
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
     pub readonly_paths: Vec<PathBuf>,
+    /// How every process of the container runs.
+    pub surroundings: Surroundings,
+    /// The label of SELinux that the file systems of the container get.
+    pub mount_label: Option<String>,
     /// The filter of system calls.
     pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
@@ -73,6 +78,11 @@ impl Linux {
                 .collect::<Result<_, _>>()?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            surroundings: Surroundings::check(linux)?,
+            mount_label: word(
+                "linux.mountLabel",
+                linux.mount_label().clone().filter(|label| !label.is_empty()),
+            )?,
             seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };

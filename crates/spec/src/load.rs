@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime as oci;
 
-use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, unsupported};
+use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, lenient, unsupported};
 
 /// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
@@ -17,20 +17,40 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 /// The configuration of a bundle.
 pub const CONFIG: &str = "config.json";
 
-/// Reads a configuration as it is; the file is [`CONFIG`] in a bundle, unless something else is said.
+/// Reads a configuration, with notes on what had to be left out of it; the file is [`CONFIG`] in a bundle, unless something
+/// else is said.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is not a configuration.
-pub fn read_config(file: &Path) -> Result<oci::Spec, Error> {
+pub fn read_config(file: &Path) -> Result<(oci::Spec, Vec<String>), Error> {
     let text = read_text(file)?;
-    serde_json::from_slice(&text).map_err(|cause| {
-        // What is JSON is read once more, for the path of what is wrong in it.
-        match serde_json::from_slice(&text).map(|value| read_value(&value)) {
-            Ok(Err(error)) => error,
-            _ => Error::Syntax { path: file.to_owned(), cause },
+    let cause = match serde_json::from_slice(&text) {
+        Ok(config) => return Ok((config, Vec::new())),
+        Err(cause) => cause,
+    };
+    // What is JSON is read once more: for what can be mended, and for the path of what is wrong in it.
+    match serde_json::from_slice(&text) {
+        Ok(mut value) => {
+            let notes = lenient::mend(&mut value);
+            read_value(&value).map(|config| (config, notes))
         }
-    })
+        Err(_) => Err(Error::Syntax { path: file.to_owned(), cause }),
+    }
+}
+
+/// Reads a process of an exec, with notes as [`read_config`].
+///
+/// # Errors
+///
+/// When it is none.
+pub fn read_process(text: &[u8]) -> serde_json::Result<(oci::Process, Vec<String>)> {
+    if let Ok(process) = serde_json::from_slice(text) {
+        return Ok((process, Vec::new()));
+    }
+    let mut value = serde_json::from_slice(text)?;
+    let notes = lenient::mend(&mut value);
+    Ok((serde_json::from_value(value)?, notes))
 }
 
 /// Reads its text.
@@ -77,6 +97,8 @@ pub struct Spec {
     pub keeps_groups: bool,
     /// All annotations.
     pub annotations: HashMap<String, String>,
+    /// What the user should know of how this was understood.
+    pub notes: Vec<String>,
 }
 
 /// The root of the container.
@@ -97,7 +119,10 @@ impl Spec {
     ///
     /// When it cannot be read, is not a configuration, or has in it what the specification does not allow.
     pub fn load(bundle: &Path) -> Result<Self, Error> {
-        Self::check(&read_config(&bundle.join(CONFIG))?, bundle)
+        let (config, notes) = read_config(&bundle.join(CONFIG))?;
+        let mut spec = Self::check(&config, bundle)?;
+        spec.notes.extend(notes);
+        Ok(spec)
     }
 
     /// Checks a configuration that is in memory; `bundle` is what relative paths are relative to.
@@ -129,8 +154,23 @@ impl Spec {
             linux,
             hooks: Hooks::check(config.hooks().as_ref())?,
             annotations,
+            notes: notes(config),
         })
     }
+}
+
+/// What other runtimes pass over with a word as well.
+fn notes(config: &oci::Spec) -> Vec<String> {
+    let personality = config.linux().as_ref().and_then(|linux| linux.personality().as_ref());
+    let flags =
+        personality.and_then(|personality| personality.flags().as_ref()).filter(|flags| !flags.is_empty());
+    let note = |flags: &Vec<String>| {
+        format!(
+            "linux.personality.flags: {} has no meaning yet in the specification, and does nothing",
+            flags.join(", ")
+        )
+    };
+    flags.map(note).into_iter().collect()
 }
 
 impl RootFilesystem {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use holm_credentials::CapabilitySet;
 use oci_spec::runtime as oci;
 
-use crate::Error;
+use crate::{Attributes, Error};
 
 /// Who the process is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,6 +65,8 @@ pub struct Process {
     pub rlimits: Vec<ResourceLimit>,
     /// exec never adds privileges.
     pub no_new_privileges: bool,
+    /// How it runs.
+    pub attributes: Attributes,
 }
 
 impl Process {
@@ -95,6 +97,7 @@ impl Process {
                 .map_or(Ok(Capabilities::default()), capabilities)?,
             rlimits: rlimits(process.rlimits().as_deref().unwrap_or_default())?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            attributes: Attributes::check(process)?,
             args,
             env,
         })

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Spec, load};
+use crate::{Error, Spec, lenient, load};
 
 /// Objects whose members are checked one by one.
 const OBJECTS: [&[&str]; 12] = [
@@ -56,8 +56,9 @@ const LISTS: [&[&str]; 16] = [
 /// When it cannot be read, or is not JSON at all.
 pub fn problems(file: &Path, bundle: &Path) -> Result<Vec<Error>, Error> {
     let text = load::read_text(file)?;
-    let config: Value =
+    let mut config: Value =
         serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path: file.to_owned(), cause })?;
+    lenient::mend(&mut config);
     Ok(Checks::new(bundle).all(&config))
 }
 
@@ -138,7 +139,9 @@ impl<'a> Checks<'a> {
             whole = json!({ *name: whole });
             match path.get(..depth) {
                 Some(["linux", "seccomp"]) => {
-                    complete(&mut whole, json!({ "defaultAction": "SCMP_ACT_ALLOW" }));
+                    // What a number and what a notification need beside them.
+                    let members = json!({ "defaultAction": "SCMP_ACT_ERRNO", "listenerPath": "/" });
+                    complete(&mut whole, members);
                 }
                 Some(["linux"]) if name.ends_with("idMappings") => {
                     let one = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]);
@@ -189,6 +192,22 @@ mod tests {
         let mut found: Vec<String> = checks.all(config).iter().map(ToString::to_string).collect();
         found.sort();
         found
+    }
+
+    #[test]
+    fn a_filter_that_is_right_has_no_problems() {
+        let mut config = sound();
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "listenerPath": "/run/agent",
+            "architectures": ["SCMP_ARCH_X86_64"], "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+            "syscalls": [
+                { "names": ["mkdir"], "action": "SCMP_ACT_NOTIFY" },
+                { "names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{ "index": 1, "value": 2, "op": "SCMP_CMP_NE" }] },
+            ],
+        });
+        assert_eq!(found(&config), Vec::<String>::new());
+        config["linux"]["seccomp"]["syscalls"][1]["args"][0]["index"] = 9.into();
+        assert_eq!(found(&config).len(), 1, "{:?}", found(&config));
     }
 
     fn sound() -> Value {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use holm_spec::Hooks;
+use holm_spec::{Hooks, Surroundings};
 use serde::{Deserialize, Serialize};
 
 use crate::ProcessId;
@@ -75,6 +75,9 @@ pub struct Record {
     pub check_before_update: bool,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
+    /// How every process of it runs.
+    #[serde(default)]
+    pub surroundings: Surroundings,
     /// The filter of system calls that its processes are under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<holm_seccomp::Filter>,

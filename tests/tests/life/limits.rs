@@ -246,7 +246,9 @@ fn a_paused_container_stands_still_and_goes_on() {
         bundle.oci(&["exec", &bundle.id, "true"]).finish().fails(125).mentions("paused");
         bundle.call("delete").fails(125).mentions("paused");
         assert_eq!(time().split_whitespace().nth(11).unwrap(), before, "it runs on");
+        let late = bundle.oci(&["exec", "--ignore-paused", &bundle.id, "expr", "1", "+", "2"]).start();
         bundle.call("resume").ok();
+        assert_eq!(late.finish().ok(), "3");
         assert_eq!(bundle.status(), "running");
         busy_wait(|| (time().split_whitespace().nth(11).unwrap() != before).then_some(()))
             .expect("it goes on");
@@ -256,6 +258,21 @@ fn a_paused_container_stands_still_and_goes_on() {
         crate::wait_for_end(pid);
         assert_eq!(bundle.status(), "stopped");
         bundle.call("delete").ok();
+    });
+}
+
+#[test]
+fn a_created_container_is_paused_and_not_started() {
+    as_root(|ground| {
+        let bundle = limited(ground, "early", "echo ran", &json!({}));
+        bundle.create(&[]).ok();
+        bundle.call("pause").ok();
+        bundle.call("start").fails(125).mentions("paused");
+        bundle.call("resume").ok();
+        assert_eq!(bundle.status(), "created");
+        bundle.call("start").ok();
+        busy_wait(|| (bundle.written("out") == "ran\n").then_some(())).expect("it runs");
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
     });
 }
 

@@ -1,6 +1,7 @@
 //! Containers from their beginning to their end, and what is done with them meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod attributes;
 mod command_line;
 mod crashes;
 mod crowd;
@@ -14,6 +15,7 @@ mod oci;
 mod ps;
 mod run_limits;
 mod seccomp;
+mod seccomp_default;
 mod seccomp_notify;
 mod signals;
 mod stop;

@@ -3,6 +3,7 @@
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,11 @@ struct Agent {
 impl Agent {
     fn new(ground: &Ground) -> Self {
         let path = ground.new_directory("agent").join("socket");
+        // Of the agent before.
+        let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
+        // For the user of the ground.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
         Self { path, listener }
     }
 }

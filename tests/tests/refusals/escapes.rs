@@ -24,7 +24,7 @@ fn the_program_that_enters_is_not_changed_through_proc() {
         let call = ground.run(["--rootfs", root].into_iter().chain(options.iter().copied()));
         // What executes the command as the command itself, which is what the container's processes see in /proc: the
         // init, told to run a shell.
-        let ran = call.words(["--", "/proc/self/exe", "9 0 0", "sh", "sh", "-c", script]).finish();
+        let ran = call.words(["--", "/proc/self/exe", "9 0 0 0 0", "sh", "sh", "-c", script]).finish();
         assert!(ran.ok().ends_with("tried"), "{options:?}");
         assert_eq!(facts(), before, "{options:?}");
         assert!(ground.sh(options, script).finish().ok().ends_with("tried"));

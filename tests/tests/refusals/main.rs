@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod contradictions;
+mod entering;
 mod escapes;
+mod hostile;
 mod missing;
 mod options;
 mod room;

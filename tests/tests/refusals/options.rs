@@ -65,7 +65,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("--security-opt", "nonsense", "nonsense"),
     ("--security-opt", "unmask=relative", "relative"),
     ("--security-opt", "mask=", "absolute"),
-    ("--security-opt", "seccomp=/a/file", "seccomp"),
+    ("--security-opt", "seccomp=", "seccomp"),
     ("--security-opt", "no-new-privileges=maybe", "maybe"),
     ("--sysctl", "net.ipv4.ip_forward", "KEY=VALUE"),
     ("--sysctl", "vm.swappiness=1", "whole machine"),

@@ -21,10 +21,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use holm_spec::{OverlayRoot, annotations};
-use oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder, Mount, Root, Spec};
+use oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder, LinuxSeccomp, Mount, Process, Root, Spec};
 
 use crate::caller::Caller;
 use crate::options::{ContainerName, RunOptions};
+use crate::seccomp::{Profile, Situation};
 use crate::userns::UserNamespace;
 use crate::{Because, Error, Result};
 
@@ -122,6 +123,8 @@ pub struct Blueprint<'a> {
     pub time_namespaces: bool,
     /// Whether the runtime sets a domain name that is asked for.
     pub domain_names: bool,
+    /// The profile of its filter of system calls.
+    pub seccomp: Option<&'a Profile>,
     /// Whether it has a terminal, and of how many rows and columns.
     pub terminal: Option<(u16, u16)>,
 }
@@ -137,8 +140,11 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
     spec.set_hostname(None);
     spec.set_root(Some(root(blueprint)?));
     spec.set_mounts(Some(mounts::build(blueprint)?));
-    spec.set_process(Some(process::build(blueprint)?));
-    spec.set_linux(Some(system::build(blueprint)?));
+    let process = process::build(blueprint)?;
+    let mut linux = system::build(blueprint)?;
+    linux.set_seccomp(filter(blueprint.seccomp, &process)?);
+    spec.set_process(Some(process));
+    spec.set_linux(Some(linux));
     spec.set_annotations(Some(annotations(blueprint)));
     if blueprint.namespaces.uts == Choice::New {
         let options = &blueprint.options.namespaces;
@@ -152,6 +158,13 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Spec> {
         spec.set_domainname(options.domainname.as_ref().map(|name| name.as_str().to_owned()));
     }
     Ok(spec)
+}
+
+/// What its filter lets through depends on the capabilities that the container can ever have.
+fn filter(profile: Option<&Profile>, process: &Process) -> Result<Option<LinuxSeccomp>> {
+    let bounding = process.capabilities().as_ref().and_then(|sets| sets.bounding().clone());
+    let situation = Situation::here(&bounding.unwrap_or_default());
+    profile.map(|profile| profile.section(&situation)).transpose()
 }
 
 fn root(blueprint: &Blueprint<'_>) -> Result<Root> {

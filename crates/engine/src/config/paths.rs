@@ -31,6 +31,7 @@ pub(super) fn check(options: &SecurityOptions) -> Result<()> {
         SecurityOption::Unmask(Unmask::All)
         | SecurityOption::Mask(_)
         | SecurityOption::NoNewPrivileges(_)
+        | SecurityOption::Seccomp(_)
         | SecurityOption::Unconfined => None,
     });
     let hidden = |pattern: &str| MASKED.iter().chain(&READONLY).any(|path| matches(pattern, path));
@@ -81,9 +82,10 @@ fn remaining(paths: &[&str], options: &SecurityOptions) -> Vec<String> {
             SecurityOption::Unmask(Unmask::Paths(unmasked)) => {
                 unmasked.iter().any(|other| matches(other, path))
             }
-            SecurityOption::Mask(_) | SecurityOption::NoNewPrivileges(_) | SecurityOption::Unconfined => {
-                false
-            }
+            SecurityOption::Mask(_)
+            | SecurityOption::NoNewPrivileges(_)
+            | SecurityOption::Seccomp(_)
+            | SecurityOption::Unconfined => false,
         })
     };
     let kept = paths.iter().filter(|path| !options.privileged && !unmasked(path));

@@ -145,7 +145,10 @@ fn rlimits(ulimits: &[Ulimit]) -> Result<Option<Vec<PosixRlimit>>> {
 fn no_new_privileges(options: &SecurityOptions) -> bool {
     let said = options.options.iter().rev().find_map(|option| match option {
         SecurityOption::NoNewPrivileges(on) => Some(*on),
-        SecurityOption::Mask(_) | SecurityOption::Unmask(_) | SecurityOption::Unconfined => None,
+        SecurityOption::Mask(_)
+        | SecurityOption::Unmask(_)
+        | SecurityOption::Seccomp(_)
+        | SecurityOption::Unconfined => None,
     });
     said.unwrap_or(!options.privileged)
 }

@@ -9,7 +9,7 @@ use oci_spec::runtime::{
 };
 
 use super::{Blueprint, mounts::bind};
-use crate::options::{DeviceRequest, ResourceOptions, RuleRequest, SwapLimit};
+use crate::options::{DeviceRequest, ResourceOptions, RuleRequest, RuntimeChoice, SwapLimit};
 use crate::userns::UserNamespace;
 use crate::{Because, Error, Result};
 
@@ -119,6 +119,12 @@ fn rules(blueprint: &Blueprint<'_>) -> Result<Option<Vec<LinuxDeviceCgroup>>> {
     if blueprint.options.security.privileged {
         rules.push(rule(None, (None, None), "rwm"));
     } else {
+        if matches!(blueprint.options.runtime, RuntimeChoice::Other(_)) {
+            // Holm denies what no rule allows; crun allows everything until a rule denies it.
+            let mut nothing = rule(None, (None, None), "rwm");
+            nothing.set_allow(false);
+            rules.push(nothing);
+        }
         for device in &options.devices {
             let node = node(device)?;
             rules.push(rule(Some(node.typ()), (Some(node.major()), Some(node.minor())), &device.access));

@@ -60,6 +60,8 @@ pub(crate) struct Further<'a> {
     pub(crate) process: &'a Process,
     /// Where its terminal is sent to.
     pub(crate) console_socket: Option<&'a Path>,
+    /// Whether it is outside of the container's filter of system calls.
+    pub(crate) unfiltered: bool,
 }
 
 impl<'a> Launcher<'a> {
@@ -131,6 +133,7 @@ impl<'a> Launcher<'a> {
                 let request = ExecRequest {
                     console_socket: further.console_socket,
                     die_with_parent: true,
+                    unfiltered: further.unfiltered,
                     ..ExecRequest::new(further.id, further.process)
                 };
                 holm_runtime::exec(root, &request, observer)

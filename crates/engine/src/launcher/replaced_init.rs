@@ -88,7 +88,7 @@ mod tests {
         let mut spec = spec("tmpfs");
         assert!(replace(&mut spec, bundle.path(), RootKind::Directory).unwrap());
         let args = spec.process().as_ref().unwrap().args().clone().unwrap();
-        assert_eq!(args, ["/dev/holm-init", "9 0 0", "true", "true"]);
+        assert_eq!(args, ["/dev/holm-init", "9 0 0 0 0", "true", "true"]);
         assert!(bundle.path().join("holm-init").is_file());
     }
 

@@ -36,7 +36,7 @@ pub use run::{
     ExecOptions, MountOptions, NamespaceOptions, ProcessOptions, RunOptions, RuntimeChoice, SecurityOptions,
     Streams,
 };
-pub use security::{SecurityOption, Unmask};
+pub use security::{SeccompChoice, SecurityOption, Unmask};
 pub use size::Size;
 pub use sysctl::Sysctl;
 pub use target::{RootSource, Target, registry_hint};

@@ -1,5 +1,6 @@
 //! `--security-opt`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::Invalid;
@@ -13,9 +14,21 @@ pub enum SecurityOption {
     Unmask(Unmask),
     /// `mask=PATH:...`: hidden as well.
     Mask(Vec<String>),
-    /// `seccomp=unconfined`, `apparmor=unconfined`, `label=disable`: neither a filter of system calls nor a label is
-    /// set, so what is asked for is the case.
+    /// `seccomp=unconfined`, `seccomp=builtin`, `seccomp=FILE`: the filter of system calls.
+    Seccomp(SeccompChoice),
+    /// `apparmor=unconfined`, `label=disable`: no label is set, so what is asked for is the case.
     Unconfined,
+}
+
+/// Which filter of system calls a container gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeccompChoice {
+    /// None.
+    Unconfined,
+    /// Holm's own.
+    BuiltIn,
+    /// A profile of Docker's form, or of the OCI configuration's.
+    File(PathBuf),
 }
 
 /// What is not to be hidden.
@@ -44,16 +57,19 @@ impl FromStr for SecurityOption {
             }
             ("unmask", Some(paths)) => absolute_paths(paths).map(|paths| Self::Unmask(Unmask::Paths(paths))),
             ("mask", Some(paths)) => absolute_paths(paths).map(Self::Mask),
-            ("seccomp", Some("unconfined"))
-            | ("apparmor", Some("unconfined"))
-            | ("label", Some("disable")) => Ok(Self::Unconfined),
-            ("seccomp" | "apparmor" | "label", _) => {
+            ("seccomp", Some(word)) if !word.is_empty() => Ok(Self::Seccomp(match word {
+                "unconfined" => SeccompChoice::Unconfined,
+                "builtin" => SeccompChoice::BuiltIn,
+                path => SeccompChoice::File(path.into()),
+            })),
+            ("apparmor", Some("unconfined")) | ("label", Some("disable")) => Ok(Self::Unconfined),
+            ("apparmor" | "label", _) => {
                 let nothing = if key == "label" { "label=disable" } else { "KEY=unconfined" };
                 Err(Invalid::new(format!("{key} is not set by this version; a later one will"))
                     .with_hint(format!("leave it out, or take {}", nothing.replace("KEY", key))))
             }
             _ => Err(Invalid::new(format!("there is no option {text:?} here"))
-                .with_hint("take no-new-privileges=BOOL, unmask=all, unmask=PATH:PATH or mask=PATH:PATH")),
+                .with_hint("take no-new-privileges=BOOL, seccomp=FILE, seccomp=unconfined, unmask=all, unmask=PATH:PATH or mask=PATH:PATH")),
         }
     }
 }
@@ -84,16 +100,27 @@ mod tests {
 
     #[test]
     fn what_is_not_confined_may_be_asked_for() {
-        for text in ["seccomp=unconfined", "apparmor=unconfined", "label=disable", "label:disable"] {
+        let read = |text: &str| text.parse::<SecurityOption>().unwrap();
+        assert_eq!(read("seccomp=unconfined"), SecurityOption::Seccomp(SeccompChoice::Unconfined));
+        assert_eq!(read("seccomp:builtin"), SecurityOption::Seccomp(SeccompChoice::BuiltIn));
+        assert_eq!(read("seccomp=a.json"), SecurityOption::Seccomp(SeccompChoice::File("a.json".into())));
+        for text in ["apparmor=unconfined", "label=disable", "label:disable"] {
             assert_eq!(text.parse(), Ok(SecurityOption::Unconfined), "{text}");
         }
     }
 
     #[test]
     fn what_is_not_done_is_not_taken() {
-        for text in
-            ["", "seccomp=x.json", "apparmor=p", "label=type:x", "mask=", "mask=a", "no-new-privileges=maybe"]
-        {
+        for text in [
+            "",
+            "seccomp=",
+            "seccomp",
+            "apparmor=p",
+            "label=type:x",
+            "mask=",
+            "mask=a",
+            "no-new-privileges=maybe",
+        ] {
             assert!(text.parse::<SecurityOption>().is_err(), "{text}");
         }
     }

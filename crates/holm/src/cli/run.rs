@@ -214,8 +214,8 @@ struct SecurityArgs {
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<CapabilityChoice>,
 
-    /// no-new-privileges=BOOL [default: true], unmask=all|PATH:PATH (* matches), mask=PATH:PATH; seccomp=unconfined,
-    /// apparmor=unconfined and label=disable are the case anyway: there is no filter of system calls and no label
+    /// no-new-privileges=BOOL [default: true], seccomp=FILE|builtin|unconfined [default: builtin], unmask=all|PATH:PATH (*
+    /// matches), mask=PATH:PATH; apparmor=unconfined and label=disable are the case anyway: there is no label
     #[arg(long = "security-opt", value_name = "OPTION")]
     security_opt: Vec<SecurityOption>,
 

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use holm_runtime::{Because, CreateRequest, Error, Result};
+use holm_runtime::{Because, CreateRequest, Error, Observer, Result};
 use oci_spec::runtime::Spec;
 
 use super::{Bench, json};
@@ -89,7 +89,7 @@ impl Create {
     }
 
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
-        let config = self.common.config()?;
+        let config = self.common.config(bench)?;
         let request = self.common.request(bench, &config);
         if let Some(format) = self.common.dry_run {
             return print_plan(&request, format);
@@ -108,7 +108,7 @@ impl Run {
     }
 
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
-        let config = self.common.config()?;
+        let config = self.common.config(bench)?;
         let request = CreateRequest { die_with_parent: !self.detach, ..self.common.request(bench, &config) };
         if let Some(format) = self.common.dry_run {
             return print_plan(&request, format);
@@ -139,8 +139,9 @@ impl Common {
         self.preserve_fds.saturating_add(listen_fds())
     }
 
-    fn config(&self) -> Result<Spec> {
-        let mut config = holm_spec::read_config(&self.located().config_path())?;
+    fn config(&self, bench: &mut Bench<'_>) -> Result<Spec> {
+        let (mut config, notes) = holm_spec::read_config(&self.located().config_path())?;
+        notes.iter().for_each(|note| bench.narrator.note(note));
         if listen_fds() > 0
             && let Some(process) = config.process_mut()
         {

@@ -120,7 +120,7 @@ impl Exec {
 
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
         let process = match &self.process {
-            Some(path) => read_process(path)?,
+            Some(path) => read_process(path, bench.narrator)?,
             None => self.of_container(&holm_runtime::config(&bench.root, &self.id)?, bench.narrator),
         };
         let terminal = process.terminal().unwrap_or(false);
@@ -233,10 +233,12 @@ fn capabilities(names: &[String], observer: &mut dyn Observer) -> Vec<Capability
     names.iter().filter_map(&mut known).collect()
 }
 
-fn read_process(path: &Path) -> Result<Process> {
+fn read_process(path: &Path, observer: &mut dyn Observer) -> Result<Process> {
     let failed = || format!("cannot read the process {}", path.display());
     let text = std::fs::read(path).call(|| format!("open({path:?})")).because(failed)?;
-    serde_json::from_slice(&text).because(failed)
+    let (process, notes) = holm_spec::read_process(&text).because(failed)?;
+    notes.iter().for_each(|note| observer.note(note));
+    Ok(process)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What holds for every way into a container that runs.
 
 use holm_namespaces::{Kind, Kinds};
-use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Step, plan_exec};
+use holm_plan::{ExecPlan, Given, HostFacts, JoinTarget, Options, Step, plan_exec};
 use holm_spec::Process;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -91,7 +91,7 @@ fn steps_are_in_place(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCa
 }
 
 fn of(process: &Process, target: &JoinTarget, facts: &HostFacts, options: &Options) -> ExecPlan {
-    plan_exec(process, target, facts, options, None).unwrap()
+    plan_exec(process, target, &Given::default(), facts, options).unwrap()
 }
 
 proptest! {
@@ -112,7 +112,7 @@ proptest! {
         process in process(), target in any_target(), facts in any_host(),
     ) {
         let inside_only = target.inner.contains(Kind::User) && !facts.privileged() && !target.outer.is_empty();
-        let planned = plan_exec(&checked(&process), &target, &facts, &Options::default(), None);
+        let planned = plan_exec(&checked(&process), &target, &Given::default(), &facts, &Options::default());
         prop_assert_eq!(planned.is_err(), inside_only);
     }
 

@@ -155,6 +155,11 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
         linux["devices"] = json!([{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
                                   {"path": "/run/pipe", "type": "p"}]);
     }
+    if words.offsets {
+        linux["personality"] = json!({"domain": "LINUX32"});
+        linux["memoryPolicy"] = json!({"mode": "MPOL_BIND", "nodes": "0"});
+        linux["mountLabel"] = "a:b:c:d".into();
+    }
     if words.limits {
         linux["resources"] = json!({"memory": {"limit": 1_000_000}, "pids": {"limit": 50},
                                     "devices": [{"allow": false, "access": "rwm"}]});
@@ -211,6 +216,12 @@ pub(crate) fn process() -> impl Strategy<Value = Value> {
             });
             if let Some(umask) = umask {
                 process["user"]["umask"] = umask.into();
+                // All of them or none: none depends on another.
+                process["oomScoreAdj"] = 100.into();
+                process["scheduler"] = json!({"policy": "SCHED_BATCH", "nice": 3});
+                process["ioPriority"] = json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0});
+                process["apparmorProfile"] = "profile".into();
+                process["selinuxLabel"] = "a:b:c:d".into();
             }
             process
         })
@@ -310,6 +321,6 @@ mod tests {
         }
         assert!(plans > 650, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 42, "{steps:?}");
+        assert_eq!(steps.len(), 48, "{steps:?}");
     }
 }

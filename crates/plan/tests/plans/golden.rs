@@ -1,7 +1,7 @@
 //! A few plans in full, as `--dry-run` prints them: a change of what is done is seen here by whoever reviews it.
 
 use holm_namespaces::{Kind, Kinds};
-use holm_plan::{HostFacts, JoinTarget, Options, Plan, plan, plan_exec};
+use holm_plan::{Given, HostFacts, JoinTarget, Options, Plan, plan, plan_exec};
 use serde_json::{Value, json};
 
 use crate::exec::checked;
@@ -117,7 +117,8 @@ fn a_process_in_the_container_of_an_ordinary_user() {
         groups_denied: false,
         v1_cgroup: false,
     };
-    let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default(), None).unwrap();
+    let plan =
+        plan_exec(&checked(&process()), &target, &Given::default(), &user(), &Options::default()).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
 }
 

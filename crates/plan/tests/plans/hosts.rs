@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use holm_cgroups::{Hierarchy, Layout, Version};
 use holm_credentials::{Capability, CapabilitySet};
 use holm_namespaces::{Kind, Kinds};
-use holm_plan::{CgroupFacts, HostFacts};
+use holm_plan::{CgroupFacts, HostFacts, LsmFacts};
 use proptest::prelude::*;
 
 /// The uid and gid of an ordinary user.
@@ -54,6 +54,7 @@ pub(crate) fn root() -> HostFacts {
         groups_denied: false,
         id_map_programs: false,
         kcore: true,
+        lsm: LsmFacts { apparmor: true, selinux: true },
         cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
     }
 }
@@ -107,6 +108,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 kinds,
                 joined_own: Kinds::default(),
                 id_map_programs,
+                lsm: LsmFacts { apparmor: true, selinux: true },
                 kcore: superuser,
                 groups_denied: false,
                 cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },

@@ -59,6 +59,13 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::SetCapabilities { .. }
         | Step::SetUmask { .. }
         | Step::ChangeDirectory { .. }
+        | Step::SetOomScoreAdj { .. }
+        | Step::SetScheduling { .. }
+        | Step::SetIoPriority { .. }
+        | Step::SetCpus { .. }
+        | Step::SetPersonality { .. }
+        | Step::SetMemoryPolicy { .. }
+        | Step::SetLabel { .. }
         | Step::DieWithParent => Subject::Process,
     }
 }

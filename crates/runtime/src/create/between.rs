@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::create::ChildOrders;
 use crate::create::handshake::{Channel, FromBetween};
 use crate::error::{Failure, StepError};
-use crate::steps::{StepResult, cgroup, namespaces};
+use crate::steps::{StepResult, attributes, cgroup, namespaces};
 
 /// Runs in the process between; returns only in the child that it made. (The process itself ends here.)
 pub(crate) fn run(
@@ -58,6 +58,7 @@ fn run_step(step: &Step, orders: &mut ChildOrders<'_>) -> StepResult {
         Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
         Step::JoinProcess { kinds } => namespaces::join_process(orders.target.as_ref(), *kinds),
         Step::EnterCgroup => cgroup::enter(&mut orders.entrance),
+        Step::SetCpus { .. } => attributes::run(step),
         other => Err(StepError::new(format!("the plan has {other:?} between parent and child"))),
     }
 }

@@ -63,6 +63,7 @@ fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Fail
         entrance,
         target,
         console_socket,
+        procfs,
         told,
         agent,
         mut start,
@@ -72,9 +73,13 @@ fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Fail
     bench.target = target;
     bench.console_socket = console_socket;
     bench.told = told;
+    bench.proc = bench.proc.or(procfs);
     bench.agent = agent;
     let mut recorded = false;
     wait(&mut bench, channel)?;
+    let steps = phases.iter().flat_map(|(_, steps)| steps.iter());
+    bench.filter = seccomp::waiting(steps, &mut bench.agent, start.is_some())
+        .map_err(|error| other("prepare the filter of system calls", error))?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
     for (phase, steps) in phases {
         if phase == Phase::Root
@@ -151,7 +156,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
 }
 
 /// The host's procfs. Who joins a container has no use for it, and would bring it within the container's reach.
-fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
+pub(crate) fn procfs() -> holm_sys::Result<Option<OwnedFd>> {
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
     let proc =
         rustix::fs::open("/proc", flags, rustix::fs::Mode::empty()).call(|| "open(\"/proc\", O_PATH)")?;
@@ -205,7 +210,7 @@ fn run_phase(
 /// Says that the container is made, and becomes what waits for its start, or the command at once.
 fn go_on(made: Made<'_>, channel: Channel) -> ! {
     let Made { prepared, start, mut bench, hooks: steps, recorded } = made;
-    let (told, filter) = (bench.told.take(), bench.filter.take());
+    let (told, proc, filter) = (bench.told.take(), bench.proc.take(), bench.filter.take());
     drop(bench);
     // Whoever knows that it is there may send it signals, which PID 1 would lose.
     if start.is_some() && holm_sys::block_signals().is_err() {
@@ -224,25 +229,29 @@ fn go_on(made: Made<'_>, channel: Channel) -> ! {
             if !recorded && !matches!(channel.receive::<FromParent>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
-            match told.filter(|_| !steps.is_empty()) {
-                None => become_init(&prepared, &start, filter.as_ref(), channel),
-                Some(told) => start_with_hooks(&prepared, start, channel, || {
-                    // What runs in the container runs under its filter.
-                    put_under(filter.as_ref())?;
-                    hooks::start_container(&told, steps)
-                }),
+            if steps.is_empty() {
+                become_init(&prepared, &start, filter.as_ref(), channel)
             }
+            let labelled = steps.iter().any(|step| matches!(step, Step::SetLabel { .. }));
+            // A label is of the next exec, which must be the command's.
+            let become_command = labelled && !prepared.init;
+            start_by_itself(&prepared, start, channel, become_command, || {
+                // What runs in the container runs under its filter.
+                put_under(filter.as_ref())?;
+                hooks::at_start(told.as_ref(), proc.as_ref(), steps)
+            })
         }
     }
 }
 
-/// Waits for the start as itself, and runs the hooks in the container, before it becomes the init: which is too small to
-/// run them.
-fn start_with_hooks(
+/// Waits for the start as itself, and does what there is to do in the container ahead of the command: the init is too
+/// small for it.
+fn start_by_itself(
     prepared: &Prepared,
     mut start: Start,
     mut channel: Channel,
-    hooks: impl FnOnce() -> Result<(), Failure>,
+    become_command: bool,
+    at_start: impl FnOnce() -> Result<(), Failure>,
 ) -> ! {
     if let Some(listener) = start.listener.take() {
         channel = match wait_for_start(&listener) {
@@ -250,8 +259,12 @@ fn start_with_hooks(
             Err(_) => exit_now(crate::error::STATUS_FAILED),
         };
     }
-    if let Err(failure) = hooks() {
+    if let Err(failure) = at_start() {
         fail(failure, &channel)
+    }
+    if become_command {
+        channel.announce();
+        fail(prepared.execute(|| Ok(())), &channel)
     }
     become_init(prepared, &start, None, channel)
 }

@@ -37,6 +37,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) awaits_hooks: bool,
     /// What is run at the start, ahead of the command.
     pub(crate) start_hooks: &'a [Step],
+    /// The host's procfs, for an exec whose command gets a label: it is taken along, as there is none to trust inside.
+    pub(crate) procfs: Option<OwnedFd>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
     /// Who gets the listener of the filter.
@@ -66,7 +68,7 @@ impl Start {
 impl ChildOrders<'_> {
     /// All of its descriptors.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let single = [&self.target, &self.console_socket];
+        let single = [&self.target, &self.console_socket, &self.procfs];
         let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
         let start = self.start.iter().flat_map(Start::descriptors);
         let agent = self.agent.iter().map(AsFd::as_fd);

@@ -13,7 +13,7 @@ use crate::create::handshake::{Channel, FromChild, Newborn, Working};
 use crate::create::{ChildOrders, between, child};
 use crate::error::{Error, Failure, StepError};
 use crate::report::Narrator;
-use crate::steps::ParentBench;
+use crate::steps::{ParentBench, attributes};
 
 /// A child that has done its part.
 #[derive(Debug)]
@@ -74,7 +74,9 @@ pub(crate) fn make(
     let (ours, theirs) = Channel::pair().map_err(|error| system("make the handshake", error))?;
     let cgroup =
         v2_cgroup(birth.clone, bench).map_err(|error| system("open the container's cgroup", error))?;
-    let mut child = guarded_clone(birth.clone, cgroup.as_ref(), orders, theirs, narrator)?;
+    let child = guarded_clone(birth.clone, cgroup.as_ref(), orders, theirs, narrator);
+    attributes::restore_oom_score_adj(bench);
+    let mut child = child?;
     let newborn = Newborn::new(ours);
     if !birth.clone.between.is_empty() {
         child = exchange(child, &newborn, narrator)?;

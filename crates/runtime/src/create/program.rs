@@ -87,7 +87,7 @@ impl Program {
             Begin::Later(listener) => (listener, Flags::default()),
             Begin::Now(connection) => (connection, Flags::STARTED),
         };
-        let filter = filter.map(Waiting::hand_over).transpose()?;
+        let filter = filter.and_then(Waiting::hand_over);
         let (file, agent) = filter.as_ref().map_or((0, None), HandedOver::numbers);
         let filtered = if filter.is_some() { Flags::FILTERED } else { Flags::default() };
         let with_agent = if agent.is_some() { Flags::AGENT } else { Flags::default() };

@@ -85,7 +85,12 @@ impl<'a> CreateRequest<'a> {
     fn spec(&self) -> Result<Spec, Error> {
         match self.config {
             Some(config) => Ok(Spec::check(config, self.bundle)?),
-            None => Ok(Spec::check(&holm_spec::read_config(&self.config_path())?, self.bundle)?),
+            None => {
+                let (config, notes) = holm_spec::read_config(&self.config_path())?;
+                let mut spec = Spec::check(&config, self.bundle)?;
+                spec.notes.extend(notes);
+                Ok(spec)
+            }
         }
     }
 
@@ -182,6 +187,7 @@ fn make(
     observer: &mut dyn Observer,
 ) -> Result<Container, Error> {
     let spec = request.spec()?;
+    spec.notes.iter().for_each(|note| observer.note(note));
     let facts = probe_for(&spec)?;
     let plan = holm_plan::plan(request.id, &spec, &facts, &request.options())?;
     if mode == Mode::Create {
@@ -244,6 +250,7 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            score: None,
             told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
         let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
@@ -274,6 +281,7 @@ impl Work<'_> {
             awaits_hooks: !self.plan.hooks.is_empty(),
             start_hooks: &self.plan.start,
             told: bench.told.clone(),
+            procfs: None,
             agent: Agent::connect(&self.plan.privileges, record, false)?,
             start: Some(self.start()?),
         };
@@ -412,6 +420,7 @@ impl Work<'_> {
             expected_cgroup: self.expected_cgroup(),
             check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
+            surroundings: self.spec.linux.surroundings.clone(),
             seccomp: self.filter(),
             hooks: self.spec.hooks.later(),
         }

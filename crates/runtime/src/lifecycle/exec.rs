@@ -6,19 +6,20 @@ use std::path::Path;
 use holm_cgroups::{Cgroup, Entrance, SubGroup};
 use holm_namespaces::idmap::setgroups_denied;
 use holm_namespaces::{Kind, Kinds, Namespace};
-use holm_plan::{ExecPlan, HostFacts, JoinTarget, Options, Phase, plan_exec};
+use holm_plan::{ExecPlan, Given, HostFacts, JoinTarget, Options, Phase, Step, plan_exec};
 use holm_spec::Process;
 use holm_state::{ProcessId, Record, Root, Status};
 use rustix::process::Pid;
 
 use crate::create::ChildOrders;
+use crate::create::child::procfs;
 use crate::create::parent::{self, Birth, system};
 use crate::error::Error;
 use crate::lifecycle::create::{Container, connect_console, send_pidfd, write_pid_file};
 use crate::lifecycle::kill::pidfd;
 use crate::lifecycle::state::settled;
 use crate::observer::Observer;
-use crate::probe::probe;
+use crate::probe::probe_for_process;
 use crate::report::Narrator;
 use crate::seccomp::Agent;
 use crate::steps::{ParentBench, namespaces};
@@ -79,7 +80,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
             .with_cause("its root is its process's alone: there is no mount namespace of its own to enter")
             .with_hint("list {\"type\": \"mount\"} without a path in linux.namespaces"));
     }
-    let facts = probe()?;
+    let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
     let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
@@ -89,7 +90,8 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
     let filter = record.seccomp.as_ref().filter(|_| !request.unfiltered);
-    let plan = plan_exec(&process, &join, &facts, &options, filter)?;
+    let given = Given { surroundings: record.surroundings.clone(), filter };
+    let plan = plan_exec(&process, &join, &given, &facts, &options)?;
     let joining = Joining { plan: &plan, facts: &facts, request, record: &record };
     let made = make(&joining, target, cgroup, observer)?;
     let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
@@ -156,6 +158,7 @@ fn make(
 ) -> Result<Container, Error> {
     let plan = joining.plan;
     let phases = vec![
+        (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
@@ -170,6 +173,7 @@ fn make(
         child: None,
         taken: Vec::new(),
         told: None,
+        score: None,
     };
     let orders = ChildOrders {
         phases: vec![
@@ -186,9 +190,15 @@ fn make(
         awaits_hooks: false,
         start_hooks: &[],
         told: None,
+        procfs: labelled(plan)
+            .then(procfs)
+            .transpose()
+            .map_err(|error| system("open /proc", error))?
+            .flatten(),
         agent: Agent::connect(&plan.privileges, joining.record, true)?,
         start: None,
     };
+    parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let made = parent::make(
         &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
         orders,
@@ -199,6 +209,11 @@ fn make(
     // Others in the container could keep it from ending by itself.
     parent::wait_executed(&made.working, &narrator).inspect_err(|_| parent::end(&made.pidfd))?;
     Ok(Container { pid: made.pid, pidfd: made.pidfd })
+}
+
+/// Whether its command is executed with a label, which is written through the procfs of the host.
+fn labelled(plan: &ExecPlan) -> bool {
+    plan.privileges.iter().any(|step| matches!(step, Step::SetLabel { .. }))
 }
 
 /// Which namespaces of the container's process are not the caller's, and to whom they belong.

@@ -21,7 +21,7 @@ pub fn state(root: &Root, id: &str) -> Result<State, Error> {
 /// When there is no such container; when the file is gone, or not a configuration any more.
 pub fn config(root: &Root, id: &str) -> Result<oci_spec::runtime::Spec, Error> {
     let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
-    Ok(holm_spec::read_config(&record.config)?)
+    Ok(holm_spec::read_config(&record.config)?.0)
 }
 
 /// The pid of a process of a running container, by which its namespaces can be found in /proc.

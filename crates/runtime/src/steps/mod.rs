@@ -1,6 +1,7 @@
 //! How each step is carried out: a file per family. What is decided was decided in the plan; what can only be known
 //! now (a file's type, a flag that is locked) is settled inside the step.
 
+pub(crate) mod attributes;
 pub(crate) mod cgroup;
 pub(crate) mod copyup;
 pub(crate) mod devices;
@@ -40,6 +41,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// The oom_score_adj that this process had before it took that of the child.
+    pub(crate) score: Option<String>,
 }
 
 impl ParentBench<'_> {
@@ -60,6 +63,9 @@ impl ParentBench<'_> {
                 &take::Source { path, recursive: *recursive, follow: *follow },
                 idmap.as_ref(),
             ),
+            Step::SetOomScoreAdj { score, required } => {
+                attributes::set_oom_score_adj(self, *score, *required)
+            }
             Step::RunHook { kind, hook } => {
                 let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
                 told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
@@ -185,7 +191,8 @@ impl ChildBench {
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
             Step::DieWithParent => privileges::die_with_parent(),
-            other => Err(misplaced(other)),
+            Step::SetLabel { lsm, label } => attributes::set_label(self.proc.as_ref(), *lsm, label),
+            other => attributes::run(other),
         }
     }
 
