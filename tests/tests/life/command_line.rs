@@ -10,7 +10,7 @@ use holm_tests::{Ground, own_runtime};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::{Value, json};
 
-const WAIT: &str = "echo ready; while :; do sleep 1; done";
+const WAIT: &str = "echo ready; exec sleep 1000";
 
 fn each(test: impl Fn(&Ground)) {
     if own_runtime("holm-runtime") {
@@ -73,6 +73,8 @@ fn exec_takes_the_process_of_the_container_but_for_what_is_said() {
         };
         assert_eq!(exec(&[], "echo $COLOUR; pwd"), "green\n/");
         assert_eq!(exec(&["--env", "COLOUR=red", "--cwd", "/bin"], "echo $COLOUR; pwd"), "red\n/bin");
+        let count = exec(&["-e", "COLOUR=red", "-e", "COLOUR=blue"], "env | grep COLOUR");
+        assert_eq!(count, "COLOUR=blue");
         let sets = "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status | tr -d '\\t\\n'";
         let none = "0".repeat(16);
         let killing = format!("{:016x}", 1 << 5);
@@ -192,6 +194,19 @@ fn groups_are_kept_where_an_annotation_says_so() {
         config["annotations"]["run.oci.keep_original_groups"] = json!("1");
         bundle.write(&config);
         assert_eq!(run(), "Groups:\t7 8 9");
+    });
+}
+
+#[test]
+fn the_root_is_moved_where_it_cannot_be_pivoted() {
+    each(|ground| {
+        let bundle = Bundle::new(
+            ground,
+            "moved",
+            "ls -d /bin; cd /..; pwd; cut -d ' ' -f 5 /proc/self/mountinfo | head -n 1",
+        );
+        let out = bundle.runtime(&["run", "--no-pivot", &bundle.id]).finish().ok();
+        assert_eq!(out, "/bin\n/\n/");
     });
 }
 

@@ -153,6 +153,9 @@ impl Machine {
         let text = fs::read(self.directory.path().join("console")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
+        if lines.is_empty() {
+            return problem.to_owned();
+        }
         let last = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default();
         format!("{problem}\n  the console of the machine ends with:\n{}", last.join("\n"))
     }

@@ -92,8 +92,7 @@ struct Built {
 /// All programs, and where they are.
 fn build() -> Result<Vec<Built>> {
     let mut built = cargo(&["test", "--no-run", "--package", "holm-cgroups", "--package", "holm-tests"])?;
-    let packages = ["--package", "holm", "--package", "holm-oci", "--package", "holm-tests"];
-    built.extend(cargo(&[&["build", "--bins"], packages.as_slice()].concat())?);
+    built.extend(cargo(&["build", "--package", "holm", "--package", "holm-oci", "--bins"])?);
     Ok(built)
 }
 

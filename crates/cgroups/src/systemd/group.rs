@@ -22,7 +22,8 @@ impl Cgroup {
         })
     }
 
-    fn of_unit(layout: &Layout, scope: &Scope, process: Pid) -> Result<Self> {
+    /// The directories of a unit that has been started.
+    pub(super) fn of_unit(layout: &Layout, scope: &Scope, process: Pid) -> Result<Self> {
         let path = scope.group(process)?;
         let mut group = Self { directories: Vec::new(), scope: Some(scope.clone()) };
         for hierarchy in &layout.hierarchies {

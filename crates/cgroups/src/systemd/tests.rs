@@ -238,6 +238,41 @@ fn a_line_that_breaks_is_an_error() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// A hierarchy that systemd does not use is joined where it has put the process; what is played here is its move.
+#[test]
+fn hierarchies_that_systemd_does_not_use_are_joined_too() {
+    let layout = crate::Layout::probe().unwrap();
+    let Some(own) = layout.v1("name=systemd") else {
+        return holm_testing::announce_omission("this machine has no hierarchy of v1 for systemd");
+    };
+    if !rustix::process::geteuid().is_root() {
+        return holm_testing::announce_omission("this needs root");
+    }
+    let number = std::process::id();
+    let unit = Unit::parse(&format!("holmtest{number}.slice:x:y"), "system.slice").unwrap();
+    let scope = Scope { whose: Whose::System, unit };
+    let path = crate::CgroupPath::parse(&scope.unit.path()).unwrap();
+    let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let made = crate::Layout { hierarchies: vec![own.clone()] };
+    let options = crate::CreateOptions { delegated_only: false, prune_parents: true };
+    let moved = crate::Cgroup::create(&made, &path, options).unwrap();
+    moved.attach(pid).unwrap();
+    let group = crate::Cgroup::of_unit(&layout, &scope, pid).unwrap();
+    let text = std::fs::read_to_string(format!("/proc/{number}/cgroup", number = pid.as_raw_pid())).unwrap();
+    let v1: Vec<&str> = text.lines().filter(|line| !line.starts_with("0::")).collect();
+    assert!(v1.iter().all(|line| line.ends_with(&scope.unit.path())), "{text}");
+    assert_eq!(group.directories.len(), layout.hierarchies.len());
+    assert_eq!(crate::Cgroup::from_record(&group.to_record()).unwrap().scope, Some(scope));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // There is no systemd to stop the unit.
+    let group = crate::Cgroup { scope: None, ..group };
+    group.delete(std::time::Duration::from_secs(10)).unwrap();
+    moved.delete(std::time::Duration::from_secs(10)).unwrap();
+    assert!(!own.directory_of(&path).unwrap().exists());
+}
+
 #[test]
 fn odd_properties_are_refused() {
     for (name, text) in

@@ -47,6 +47,10 @@ struct Common {
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u32,
 
+    /// Move the root onto / in place of pivot_root(2), for a root in a ramfs: less sure a border
+    #[arg(long)]
+    no_pivot: bool,
+
     /// Leave the container in the session keyring of the caller
     #[arg(long)]
     no_new_keyring: bool,
@@ -164,6 +168,7 @@ impl Common {
             pid_file: self.pid_file.as_deref(),
             pidfd_socket: self.pidfd_socket.as_deref(),
             preserved: bench.inherited,
+            no_pivot: self.no_pivot,
             keep_keyring: self.no_new_keyring,
             cgroups: bench.cgroups,
             ..self.located()

@@ -159,7 +159,7 @@ impl Exec {
             process.set_cwd(cwd.clone());
         }
         let mut environment = process.env().clone().unwrap_or_default();
-        environment.extend(self.env.iter().cloned());
+        self.env.iter().for_each(|variable| set(&mut environment, variable));
         process.set_env(Some(environment));
         self.set_user(&mut process);
         add_capabilities(&mut process, &capabilities(&self.cap, observer));
@@ -218,6 +218,13 @@ fn empty() -> LinuxCapabilities {
     let mut sets = LinuxCapabilities::default();
     sets.set_bounding(None).set_effective(None).set_inheritable(None).set_permitted(None).set_ambient(None);
     sets
+}
+
+/// Sets `NAME=VALUE`; programs would find the first of two, and it is the last that was said.
+fn set(environment: &mut Vec<String>, variable: &str) {
+    let name = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
+    environment.retain(|known| name(known) != name(variable));
+    environment.push(variable.to_owned());
 }
 
 /// By their names in capabilities(7), with or without `CAP_`; one that nobody knows is passed over, as runc does.
