@@ -8,13 +8,13 @@ use crate::{CgroupPath, DirectoryRecord, Error, Record, Result, Version};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubGroup {
     controllers: Vec<String>,
-    path: CgroupPath,
+    path: Option<CgroupPath>,
 }
 
 impl FromStr for SubGroup {
     type Err = Error;
 
-    /// `PATH`, or `CONTROLLER[,CONTROLLER...]:PATH`; the path is from the container's group on.
+    /// `PATH`, or `CONTROLLER[,CONTROLLER...]:PATH`; the path is from the container's group on, which is `/`.
     fn from_str(text: &str) -> Result<Self> {
         let (controllers, path) = match text.split_once(':') {
             Some((controllers, path)) => (controllers.split(',').map(str::to_owned).collect(), path),
@@ -23,7 +23,12 @@ impl FromStr for SubGroup {
         if controllers.iter().any(String::is_empty) {
             return Err(Error::Path { path: text.to_owned(), problem: "it has an empty controller in it" });
         }
-        Ok(Self { controllers, path: CgroupPath::parse(path)? })
+        let path = match path.trim_matches('/') {
+            // The group itself.
+            "" if path.starts_with('/') => None,
+            _ => Some(CgroupPath::parse(path)?),
+        };
+        Ok(Self { controllers, path })
     }
 }
 
@@ -52,14 +57,16 @@ impl Record {
             let mut found = false;
             for directory in self.directories.iter_mut().filter(|directory| group.concerns(directory)) {
                 found = true;
-                directory.path = format!("{}/{}", directory.path.trim_end_matches('/'), group.path.names());
-                directory.removable.clear();
+                if let Some(path) = &group.path {
+                    directory.path = format!("{}/{}", directory.path.trim_end_matches('/'), path.names());
+                    directory.removable.clear();
+                }
             }
             if !found {
-                let path = format!("{}:{}", group.controllers.join(","), group.path);
+                let path = group.controllers.join(",");
                 return Err(Error::Path {
                     path,
-                    problem: "no hierarchy of the container has that controller",
+                    problem: "unknown controller: no hierarchy of the container has it",
                 });
             }
         }
@@ -93,6 +100,7 @@ mod tests {
     #[test]
     fn a_path_is_below_in_every_hierarchy() {
         assert_eq!(paths(&["sub/deep"]), ["c/sub/deep", "c/sub/deep", "c/sub/deep"]);
+        assert_eq!(paths(&["/"]), ["c", "c", "c"]);
         assert_eq!(paths(&["/sub"]), ["c/sub", "c/sub", "c/sub"]);
     }
 

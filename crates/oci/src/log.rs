@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -75,6 +76,12 @@ impl Log {
         let file = OpenOptions::new().create(true).append(true).mode(0o644).open(path);
         let file = file.because(|| format!("cannot open the log {}", path.display()))?;
         Ok(Self { file, format, level })
+    }
+
+    /// The one that runc has where none is said.
+    pub(crate) fn on_standard_error(format: Format, level: Level) -> Result<Self> {
+        let own = std::io::stderr().as_fd().try_clone_to_owned();
+        Ok(Self { file: own.because(|| "cannot write to standard error")?.into(), format, level })
     }
 
     /// Whether lines of this level are written.

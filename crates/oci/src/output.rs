@@ -103,11 +103,6 @@ impl Narrator {
         Self { verbosity, started: Instant::now(), log: None }
     }
 
-    /// Tells each step from now on.
-    pub(crate) fn tell_steps(&mut self) {
-        self.verbosity = self.verbosity.max(Verbosity::Steps);
-    }
-
     /// Writes to a log from now on, too.
     pub(crate) fn keep_log(&mut self, log: Log) {
         self.log = Some(log);

@@ -1,7 +1,7 @@
 //! start, kill, delete.
 
 use clap::Args;
-use holm_options::SignalNumber;
+use holm_options::{Invalid, SignalNumber};
 use holm_runtime::{Error, Result};
 use regex_lite::Regex;
 
@@ -26,9 +26,21 @@ pub(super) struct Kill {
     /// The container
     id: String,
 
-    /// The signal, by name or number
+    /// The signal, by name or number; 0 asks whether one could be sent
     #[arg(default_value = "TERM")]
-    signal: SignalNumber,
+    signal: Wanted,
+}
+
+/// A signal, or none at all.
+#[derive(Debug, Clone, Copy)]
+struct Wanted(i32);
+
+impl std::str::FromStr for Wanted {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
+        if text == "0" { Ok(Self(0)) } else { text.parse().map(|signal: SignalNumber| Self(signal.number())) }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -55,7 +67,7 @@ impl Start {
 impl Kill {
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
         each(bench, &self.id, self.regex, |bench, id| {
-            holm_runtime::kill(&bench.root, id, self.signal.number(), self.all)
+            holm_runtime::kill(&bench.root, id, self.signal.0, self.all)
         })
     }
 }

@@ -5,7 +5,7 @@ use holm_runtime::Result;
 use holm_state::State;
 use serde::Serialize;
 
-use super::{Bench, json};
+use super::{Bench, compact, json};
 use crate::output::{answer, printable};
 
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ impl List {
         let states = holm_runtime::list(&bench.root)?;
         let text = match (self.quiet, self.format) {
             (true, _) => states.iter().map(|state| format!("{}\n", state.id)).collect(),
-            (false, Format::Json) => json(&states.into_iter().map(Shown::new).collect::<Vec<_>>())?,
+            (false, Format::Json) => compact(&states.into_iter().map(Shown::new).collect::<Vec<_>>())?,
             (false, Format::Table) => table(&states),
         };
         answer(text)?;

@@ -228,7 +228,9 @@ impl Global {
         let level = if self.debug { self.log_level.max(Level::Debug) } else { self.log_level };
         match &self.log {
             Some(path) => narrator.keep_log(Log::open(path, self.log_format, level)?),
-            None if level >= Level::Debug => narrator.tell_steps(),
+            None if level >= Level::Debug => {
+                narrator.keep_log(Log::on_standard_error(self.log_format, level)?);
+            }
             None => {}
         }
         Ok(())
@@ -246,6 +248,12 @@ fn not_yet(command: &str) -> Error {
     Error::new(format!("cannot {command} a container"))
         .with_cause("this version of Holm does not save and restore containers yet")
         .with_hint("runc and crun do, with CRIU; a container is bound to the runtime that has made it")
+}
+
+/// A value as JSON in one line, as runc prints lists.
+fn compact(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
+    text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
 }
 
 /// A value as JSON, for people too.

@@ -27,6 +27,9 @@ impl Template {
         let path = self.bundle.join("config.json");
         let failed = || format!("cannot write {}", path.display());
         let mut config: Value = serde_json::from_str(TEMPLATE).because(failed)?;
+        if !of_one_version() {
+            without_cgroup_namespace(&mut config);
+        }
         if self.rootless {
             let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
             without_privilege(&mut config, uid.as_raw(), gid.as_raw());
@@ -41,6 +44,17 @@ impl Template {
             Error::new(failed()).with_cause(error).with_some_hint(hint)
         })?;
         Ok(0)
+    }
+}
+
+/// Whether the host has cgroup v2 alone: elsewhere runc writes no cgroup namespace.
+fn of_one_version() -> bool {
+    holm_cgroups::Layout::probe().is_ok_and(|layout| layout.kind() == holm_cgroups::Kind::Unified)
+}
+
+fn without_cgroup_namespace(config: &mut Value) {
+    if let Some(namespaces) = config.pointer_mut("/linux/namespaces").and_then(Value::as_array_mut) {
+        namespaces.retain(|namespace| namespace.get("type") != Some(&json!("cgroup")));
     }
 }
 

@@ -12,7 +12,8 @@ use crate::lifecycle::pause::thaw_the_dying;
 
 const SIGKILL: i32 = Signal::KILL.as_raw();
 
-/// Sends signal `number` to the process of a container, or with `all` to every process in its cgroup.
+/// Sends signal `number` to the process of a container, or with `all` to every process in its cgroup. Signal 0 is sent to
+/// nobody: that it could be is the answer (kill(2)).
 ///
 /// # Errors
 ///
@@ -44,6 +45,9 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
             .with_cause("it has no cgroup of its own")
             .with_hint("signal its process alone; in a PID namespace of its own SIGKILL takes all along"));
     };
+    if number == 0 {
+        return Ok(());
+    }
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
     let signal = Signal::from_named_raw(number)
         .ok_or_else(|| Error::new(format!("cannot send signal {number} to all: it has no name")))?;
