@@ -1,6 +1,6 @@
 //! `cargo xtask vm`: a command in a whole machine, with systemd and cgroup v2, for what the machine at hand cannot do.
 //!
-//! A Debian is made and started once, and kept as files ([`image`]): its disk, and its memory at the moment when all
+//! A Debian is made and started once, and kept as files (`image.rs`): its disk, and its memory at the moment when all
 //! has started. Each command gets a machine of its own that goes on from there ([`machine`]), which takes seconds, and
 //! is forgotten with it. What the command needs comes in on a second disk ([`share`]).
 
