@@ -69,6 +69,13 @@ impl Directory {
         file::write(self.mount.as_fd(), &self.file(name), text)
     }
 
+    /// Reads a number; `max` is the largest.
+    pub(crate) fn number(&self, name: &str) -> sys::Result<u64> {
+        let text = self.read(name)?;
+        let text = text.trim();
+        Ok(if text == "max" { u64::MAX } else { text.parse().unwrap_or(0) })
+    }
+
     /// Whether the group has such a file.
     pub(crate) fn has_file(&self, name: &str) -> bool {
         rustix::fs::statat(&self.mount, self.file(name), AtFlags::SYMLINK_NOFOLLOW).is_ok()

@@ -22,9 +22,11 @@ mod freezer;
 mod group;
 mod kill;
 mod layout;
+mod oom;
 mod path;
 mod record;
 mod resources;
+mod stats;
 mod subgroup;
 mod v1;
 mod v2;
@@ -36,11 +38,16 @@ pub use error::Error;
 pub use freezer::FreezerState;
 pub use group::{Cgroup, CreateOptions};
 pub use layout::{Hierarchy, Kind, Layout, Version};
+pub use oom::OomWatch;
 pub use path::CgroupPath;
 pub use record::{DirectoryRecord, Record};
 pub use resources::{
     Access, BlockIo, Cpu, Cpuset, DeviceNumber, DevicePolicy, DeviceRule, DeviceType, Exception,
     HugePageLimit, Memory, Network, Rdma, Resources, Throttle, WeightDevice,
+};
+pub use stats::{
+    BlkioEntry, BlkioStats, CpuStats, CpuUsage, CpusetStats, HugetlbStats, MemoryEntry, MemoryStats,
+    PidsStats, Pressure, PressureLine, Stats, Throttling,
 };
 pub use subgroup::SubGroup;
 pub use v1::Entrance;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CgroupPath, Hierarchy, Result, Version, walk};
+use crate::directory::Directory;
+use crate::{CgroupPath, Hierarchy, Result, Version, freezer, v1, walk};
 
 /// A group as it is kept in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +29,18 @@ pub struct DirectoryRecord {
     /// The directories to remove at the end, from the mount point on, outermost first; those above the group only
     /// when they are empty.
     pub removable: Vec<String>,
+}
+
+impl Record {
+    /// Whether the processes of the group stand still, or are about to. Only the hierarchy that freezes is looked at; a group
+    /// that cannot be asked is taken to run.
+    pub fn is_frozen(&self) -> bool {
+        let v2 = || self.directories.iter().find(|directory| directory.version == Version::V2);
+        let freezer = self.directories.iter().find(|directory| directory.has(v1::FREEZER)).or_else(v2);
+        freezer
+            .and_then(|record| Directory::open(record).ok())
+            .is_some_and(|freezer| freezer::is_frozen(&freezer))
+    }
 }
 
 impl DirectoryRecord {

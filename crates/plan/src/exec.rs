@@ -67,7 +67,7 @@ pub fn plan_exec(
     }
     let situation = Situation {
         available: if own_user { facts.known } else { facts.permitted & facts.bounding },
-        groups_denied: target.groups_denied,
+        groups_stay: target.groups_denied,
         options: *options,
     };
     Ok(ExecPlan {

@@ -13,8 +13,8 @@ const USUAL_UMASK: u32 = 0o022;
 pub(crate) struct Situation {
     /// What the process can have at most: all of it in a user namespace of its own, what the caller has otherwise.
     pub(crate) available: CapabilitySet,
-    /// Whether the user namespace denies setgroups(2).
-    pub(crate) groups_denied: bool,
+    /// Whether the additional groups stay as they are: where the user namespace denies setgroups(2), or that is asked for.
+    pub(crate) groups_stay: bool,
     /// The caller's wishes.
     pub(crate) options: Options,
 }
@@ -28,7 +28,7 @@ impl Situation {
         let mapped_by_self = !facts.privileged() && single(&spec.linux.gid_map);
         Self {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
-            groups_denied: mapped_by_self || facts.groups_denied,
+            groups_stay: mapped_by_self || facts.groups_denied || spec.keeps_groups,
             options: *options,
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     let wanted = &process.capabilities;
     let have = |set: CapabilitySet| set & situation.available;
     steps.push(Step::DropBounding { keep: have(wanted.bounding) });
-    let groups = (!situation.groups_denied).then(|| process.user.additional_gids.clone());
+    let groups = (!situation.groups_stay).then(|| process.user.additional_gids.clone());
     steps.push(Step::ChangeDirectory { path: process.cwd.clone() });
     steps.push(Step::SetIds { uid: process.user.uid, gid: process.user.gid, groups });
     let permitted = have(wanted.permitted);

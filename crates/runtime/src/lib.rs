@@ -7,7 +7,7 @@
 //!
 //! [`create`] makes the container and leaves its process waiting; [`start`] lets it run its command; [`kill`],
 //! [`state`], [`list`] and [`delete`] are what their names say in the runtime-spec; [`exec`] runs a further process in
-//! it. A library call and the command line go the same way: there is one path to a container.
+//! it; [`pause`], [`resume`], [`update`], [`processes`], [`stats`] and [`events`] go by its cgroup. A library call and the command line go the same way: there is one path to a container.
 //!
 //! The caller of [`create`] and [`exec`] must be single-threaded: the child is a copy of it.
 #![forbid(unsafe_code)]
@@ -29,8 +29,8 @@ mod steps;
 
 pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use lifecycle::{
-    Container, CreateRequest, ExecRequest, create, delete, delete_made_of, exec, kill, list, member, plan,
-    run, start, state,
+    Container, CreateRequest, Event, ExecRequest, config, create, delete, delete_made_of, events, exec, kill,
+    list, member, pause, plan, processes, resume, run, start, state, stats, update,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;

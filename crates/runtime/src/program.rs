@@ -132,7 +132,7 @@ fn prepare(program: &Program<'_>, streams: [BorrowedFd<'_>; 3], refusal: &OwnedF
     rustix::stdio::dup2_stdin(input).call(|| "dup2(0)")?;
     rustix::stdio::dup2_stdout(output).call(|| "dup2(1)")?;
     rustix::stdio::dup2_stderr(errors).call(|| "dup2(2)")?;
-    holm_sys::close_all_but(0, &[refusal.as_fd()])?;
+    holm_sys::close_all_but(&[], &[refusal.as_fd()])?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     holm_sys::reset_signals()
 }

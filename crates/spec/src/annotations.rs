@@ -11,6 +11,10 @@ use crate::Error;
 /// status of the process; nothing has to be in the root for it.
 pub const INIT: &str = "holm.init";
 
+/// The process keeps the additional groups of who creates the container, as crun has it: to any value but an empty one
+/// or `0`. Engines set it for `--group-add keep-groups`.
+pub const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
+
 /// The root is an overlay: an [`OverlayRoot`] as JSON.
 pub const OVERLAY: &str = "holm.rootfs.overlay";
 
@@ -54,6 +58,11 @@ impl OverlayRoot {
         }
         Ok(Some(overlay))
     }
+}
+
+/// Reads [`KEEP_GROUPS`].
+pub(crate) fn keep_groups(annotations: &HashMap<String, String>) -> bool {
+    annotations.get(KEEP_GROUPS).is_some_and(|value| !matches!(value.as_str(), "" | "0"))
 }
 
 /// Reads [`INIT`].

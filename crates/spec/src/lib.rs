@@ -27,7 +27,7 @@ pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
 pub use linux::{Linux, NamespaceChoice};
-pub use load::{RootFilesystem, Spec, read_config};
+pub use load::{CONFIG, RootFilesystem, Spec, read_config};
 pub use mount::{Mount, MountSource};
 pub use mount_idmap::{IdmapChoice, MountMaps};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};

@@ -15,31 +15,30 @@ const USUAL_CONFIG: usize = 16 << 10;
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// The configuration of a bundle.
-pub(crate) const CONFIG: &str = "config.json";
+pub const CONFIG: &str = "config.json";
 
-/// Reads the `config.json` of a bundle, as it is.
+/// Reads a configuration as it is; the file is [`CONFIG`] in a bundle, unless something else is said.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is not a configuration.
-pub fn read_config(bundle: &Path) -> Result<oci::Spec, Error> {
-    let text = read_text(bundle)?;
+pub fn read_config(file: &Path) -> Result<oci::Spec, Error> {
+    let text = read_text(file)?;
     serde_json::from_slice(&text).map_err(|cause| {
         // What is JSON is read once more, for the path of what is wrong in it.
         match serde_json::from_slice(&text).map(|value| read_value(&value)) {
             Ok(Err(error)) => error,
-            _ => Error::Syntax { path: bundle.join(CONFIG), cause },
+            _ => Error::Syntax { path: file.to_owned(), cause },
         }
     })
 }
 
-/// Reads the text of a bundle's `config.json`.
-pub(crate) fn read_text(bundle: &Path) -> Result<Vec<u8>, Error> {
-    let path = bundle.join(CONFIG);
-    let read_error = |cause| Error::Read { path: path.clone(), cause };
+/// Reads its text.
+pub(crate) fn read_text(file: &Path) -> Result<Vec<u8>, Error> {
+    let read_error = |cause| Error::Read { path: file.to_owned(), cause };
     let mut text = Vec::with_capacity(USUAL_CONFIG);
-    let file = File::open(&path).map_err(read_error)?;
-    file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
+    let opened = File::open(file).map_err(read_error)?;
+    opened.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(read_error)?;
     Ok(text)
 }
 
@@ -74,6 +73,8 @@ pub struct Spec {
     pub hooks: Hooks,
     /// Whether the runtime itself is the container's PID 1 ([`annotations::INIT`]).
     pub init: bool,
+    /// Whether the process keeps the additional groups of the caller ([`annotations::KEEP_GROUPS`]).
+    pub keeps_groups: bool,
     /// All annotations.
     pub annotations: HashMap<String, String>,
 }
@@ -96,7 +97,7 @@ impl Spec {
     ///
     /// When it cannot be read, is not a configuration, or has in it what the specification does not allow.
     pub fn load(bundle: &Path) -> Result<Self, Error> {
-        Self::check(&read_config(bundle)?, bundle)
+        Self::check(&read_config(&bundle.join(CONFIG))?, bundle)
     }
 
     /// Checks a configuration that is in memory; `bundle` is what relative paths are relative to.
@@ -122,6 +123,7 @@ impl Spec {
             hostname: name("hostname", config.hostname())?,
             domainname: name("domainname", config.domainname())?,
             init: annotations::init(&annotations)?,
+            keeps_groups: annotations::keep_groups(&annotations),
             version: config.version().clone(),
             bundle: bundle.to_owned(),
             linux,

@@ -48,16 +48,16 @@ const LISTS: [&[&str]; 16] = [
     &["hooks", "poststart"],
 ];
 
-/// Checks the `config.json` of a bundle, and answers with all that is wrong with it, in no particular order; with
+/// Checks the configuration in `file`, of the bundle `bundle`, and answers with all that is wrong with it, in no particular order; with
 /// nothing when it is right.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is not JSON at all.
-pub fn problems(bundle: &Path) -> Result<Vec<Error>, Error> {
-    let text = load::read_text(bundle)?;
-    let config: Value = serde_json::from_slice(&text)
-        .map_err(|cause| Error::Syntax { path: bundle.join(load::CONFIG), cause })?;
+pub fn problems(file: &Path, bundle: &Path) -> Result<Vec<Error>, Error> {
+    let text = load::read_text(file)?;
+    let config: Value =
+        serde_json::from_slice(&text).map_err(|cause| Error::Syntax { path: file.to_owned(), cause })?;
     Ok(Checks::new(bundle).all(&config))
 }
 

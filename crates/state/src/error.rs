@@ -73,6 +73,7 @@ impl Error {
                 Some("an id has letters, digits and _ + - . in it, and at most 1024 of them".into())
             }
             Self::Illegal { status: Status::Stopped, .. } => Some("delete it, and create it again".into()),
+            Self::Illegal { status: Status::Paused, .. } => Some("resume it first".into()),
             Self::Foreign { path } => Some(format!(
                 "{} must be a directory with mode 0700 that belongs to you; remove it, or set XDG_RUNTIME_DIR",
                 path.display()

@@ -19,6 +19,8 @@ pub enum Status {
     Created,
     /// Its process runs.
     Running,
+    /// Its processes stand still, and can go on.
+    Paused,
     /// Its process has ended.
     Stopped,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Status {
             Self::Creating => "creating",
             Self::Created => "created",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopped => "stopped",
         })
     }
@@ -49,6 +52,8 @@ pub struct Record {
     pub init: bool,
     /// Its bundle.
     pub bundle: PathBuf,
+    /// The file that its configuration was read from.
+    pub config: PathBuf,
     /// Its root, as the bundle has it.
     pub rootfs: PathBuf,
     /// When it was created, RFC 3339.
@@ -62,6 +67,9 @@ pub struct Record {
     /// The cgroup that is about to be made: after a crash it may be there or not, or be somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_cgroup: Option<holm_cgroups::Record>,
+    /// Whether a limit of memory is compared with what is used before it is set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check_before_update: bool,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
     /// The hooks that run after its creation.
@@ -87,9 +95,21 @@ impl Record {
         }
     }
 
+    /// The same, and whether its processes stand still, for which its cgroup is asked.
+    pub fn status_now(&self) -> Status {
+        match self.status() {
+            Status::Created | Status::Running if self.is_frozen() => Status::Paused,
+            status => status,
+        }
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(holm_cgroups::Record::is_frozen)
+    }
+
     /// The state, as the runtime-spec has it.
     pub fn state(&self) -> State {
-        let status = self.status();
+        let status = self.status_now();
         let alive = self.process.filter(|_| status != Status::Stopped);
         State {
             oci_version: self.oci_version.clone(),

@@ -7,20 +7,18 @@ use crate::{Error, Result};
 /// The first descriptor behind the standard streams.
 const FIRST: u32 = 3;
 
-/// Checks that the first `number` descriptors behind the standard streams are open, and lets them stay so over an exec.
+/// No process has more descriptors (proc(5), /proc/sys/fs/nr_open).
+const MOST: u32 = 1 << 20;
+
+/// Which of the first `number` descriptors behind the standard streams are open; they stay so over an exec from now on.
 /// Who wants to hand them on asks before it opens anything itself.
-///
-/// # Errors
-///
-/// `EBADF` when one of them is not open.
-pub fn check_inherited(number: u32) -> Result<()> {
-    for fd in FIRST..FIRST.saturating_add(number) {
-        let raw = i32::try_from(fd).unwrap_or(-1);
+pub fn inherit(number: u32) -> Vec<u32> {
+    let stays = |fd: &u32| {
+        let raw = i32::try_from(*fd).unwrap_or(-1);
         // SAFETY: F_SETFD changes a flag of the descriptor, by number; a number that is not open is an error.
-        let result = unsafe { libc::fcntl(raw, libc::F_SETFD, 0) };
-        check(result.into(), || format!("fcntl({fd}, F_SETFD, 0)"))?;
-    }
-    Ok(())
+        unsafe { libc::fcntl(raw, libc::F_SETFD, 0) == 0 }
+    };
+    (FIRST..FIRST + number.min(MOST)).filter(stays).collect()
 }
 
 /// Closes every descriptor but the standard streams and `keep`, as close_range(2) (Linux 5.9).
@@ -33,13 +31,13 @@ pub fn check_inherited(number: u32) -> Result<()> {
 ///
 /// `ENOSYS` before Linux 5.9.
 ///
-/// The first `inherited` descriptors behind the standard streams, from 3 on, stay open as well.
-pub fn close_all_but(inherited: u32, keep: &[BorrowedFd<'_>]) -> Result<()> {
-    let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+/// Those in `inherited` ([`inherit`]) stay open as well.
+pub fn close_all_but(inherited: &[u32], keep: &[BorrowedFd<'_>]) -> Result<()> {
+    let own = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok());
+    let mut kept: Vec<u32> = own.chain(inherited.iter().copied()).collect();
     kept.sort_unstable();
-    let mut next = FIRST.saturating_add(inherited);
-    let first = next;
-    for fd in kept.into_iter().filter(|fd| *fd >= first).chain([u32::MAX]) {
+    let mut next = FIRST;
+    for fd in kept.into_iter().filter(|fd| *fd >= FIRST).chain([u32::MAX]) {
         if next < fd {
             let last = if fd == u32::MAX { fd } else { fd - 1 };
             // SAFETY: closing has no memory effects. The owners of what is closed live in stack frames that this

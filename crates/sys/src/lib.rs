@@ -24,7 +24,7 @@ pub use clone::{CloneFlags, CloneRequest, Forked, assert_single_threaded, clone3
 pub use errno::{describe as errno_description, name as errno_name};
 pub use error::{Context, Error, Result, shortened};
 pub use exec::{CStrings, execve, execveat, exit_now};
-pub use fd::{check_inherited, close_all_but};
+pub use fd::{close_all_but, inherit};
 pub use keyring::join_session_keyring;
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;

@@ -221,3 +221,177 @@ fn the_path_is_taken_by_the_letter() {
             .expect("it goes");
     });
 }
+
+#[test]
+fn a_paused_container_stands_still_and_goes_on() {
+    as_root(|ground| {
+        let script = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count; done";
+        let bundle = limited(ground, "paused", script, &json!({}));
+        bundle.create(&[]).ok();
+        bundle.call("resume").fails(125).mentions("created");
+        bundle.call("start").ok();
+        let pid = bundle.pid();
+        bundle.call("pause").ok();
+        assert_eq!(bundle.status(), "paused");
+        let time = || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .unwrap()
+                .rsplit_once(')')
+                .unwrap()
+                .1
+                .to_owned()
+        };
+        let before = time().split_whitespace().nth(11).unwrap().to_owned();
+        bundle.call("pause").fails(125).mentions("paused");
+        bundle.oci(&["exec", &bundle.id, "true"]).finish().fails(125).mentions("paused");
+        bundle.call("delete").fails(125).mentions("paused");
+        assert_eq!(time().split_whitespace().nth(11).unwrap(), before, "it runs on");
+        bundle.call("resume").ok();
+        assert_eq!(bundle.status(), "running");
+        busy_wait(|| (time().split_whitespace().nth(11).unwrap() != before).then_some(()))
+            .expect("it goes on");
+        bundle.call("resume").fails(125).mentions("running");
+        bundle.call("pause").ok();
+        bundle.oci(&["kill", &bundle.id, "KILL"]).finish().ok();
+        crate::wait_for_end(pid);
+        assert_eq!(bundle.status(), "stopped");
+        bundle.call("delete").ok();
+    });
+}
+
+#[test]
+fn a_paused_container_can_be_deleted_by_force() {
+    as_root(|ground| {
+        let bundle = limited(ground, "frozen", "sleep 1000", &json!({}));
+        bundle.create(&[]).ok();
+        bundle.call("start").ok();
+        bundle.call("pause").ok();
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        bundle.call("state").fails(125);
+    });
+}
+
+#[test]
+fn limits_are_changed_by_options_and_by_a_file() {
+    as_root(|ground| {
+        if !has("memory") || !has("cpu") || !has("pids") {
+            return;
+        }
+        let bundle = limited(
+            ground,
+            "update",
+            "sleep 1000",
+            &json!({ "memory": { "limit": 33_554_432 }, "pids": { "limit": 20 } }),
+        );
+        bundle.create(&[]).ok();
+        let pid = bundle.pid();
+        let update = |words: &[&str]| bundle.oci(&["update"]).words(words).word(&bundle.id).finish();
+        update(&["--memory", "64m", "--memory-swap", "-1", "--cpu-quota", "30000", "--cpu-period", "60000"])
+            .ok();
+        assert_eq!(value(pid, "memory", &["memory.limit_in_bytes", "memory.max"]), (64 << 20).to_string());
+        let quota = value(pid, "cpu", &["cpu.cfs_quota_us", "cpu.max"]);
+        assert!(["30000", "30000 60000"].contains(&quota.as_str()), "{quota}");
+        assert_eq!(value(pid, "pids", &["pids.max"]), "20", "what is not said stays");
+        ground.new_file(bundle.path.join("limits.json").to_str().unwrap(), r#"{"pids": {"limit": 33}}"#);
+        update(&["--resources", "limits.json"]).ok();
+        assert_eq!(value(pid, "pids", &["pids.max"]), "33");
+        let from_input = bundle.oci(&["update", "-r", "-", &bundle.id]).input(r#"{"pids": {"limit": -1}}"#);
+        from_input.finish().ok();
+        assert_eq!(value(pid, "pids", &["pids.max"]), "max");
+        update(&["--cpu-period", "5"]).fails(125).mentions("cpu.period");
+        update(&["--l3-cache-schema", "L3:0=f"]).fails(125).mentions("l3-cache-schema");
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        update(&["--memory", "64m"]).fails(125).mentions(&bundle.id);
+    });
+}
+
+#[test]
+fn processes_are_listed() {
+    as_root(|ground| {
+        let bundle = limited(ground, "ps", "sleep 1000 & echo ready; wait", &json!({}));
+        bundle.create(&[]).ok();
+        bundle.call("start").ok();
+        busy_wait(|| bundle.written("out").contains("ready").then_some(())).expect("it runs");
+        let pids = || -> Vec<i32> {
+            serde_json::from_str(&bundle.oci(&["ps", "--format", "json", &bundle.id]).finish().ok()).unwrap()
+        };
+        busy_wait(|| (pids().len() == 2).then_some(())).expect("two processes");
+        assert!(pids().contains(&bundle.pid()));
+        let late: Vec<i32> =
+            serde_json::from_str(&bundle.oci(&["ps", &bundle.id, "--format", "json"]).finish().ok()).unwrap();
+        assert_eq!(late, pids());
+        let table = bundle.oci(&["ps", &bundle.id]).finish().ok();
+        assert_eq!(table.lines().count(), 3, "{table}");
+        assert!(table.lines().next().unwrap().contains("PID"));
+        let table = bundle.oci(&["ps", &bundle.id, "--", "-e", "-o", "pid,args"]).finish().ok();
+        assert!(table.contains("sleep 1000") && table.lines().count() == 3, "{table}");
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+    });
+}
+
+#[test]
+fn what_is_used_is_told_in_the_words_of_runc() {
+    as_root(|ground| {
+        let bundle = limited(ground, "stats", "sleep 1000", &json!({ "pids": { "limit": 20 } }));
+        bundle.create(&[]).ok();
+        let text = bundle.oci(&["events", "--stats", &bundle.id]).finish().ok();
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&event["type"], &event["id"]), (&json!("stats"), &json!(bundle.id)));
+        let data = &event["data"];
+        if has("pids") {
+            assert_eq!(data["pids"], json!({ "current": 1, "limit": 20 }));
+        }
+        if has("memory") {
+            assert!(data["memory"]["usage"]["usage"].as_u64().unwrap() > 0, "{data}");
+            assert!(data["memory"]["usage"]["limit"].as_u64().unwrap() > 1 << 40);
+            assert!(data["memory"]["raw"].as_object().unwrap().len() > 10);
+        }
+        if has("cpu") {
+            assert!(data["cpu"]["usage"]["total"].as_u64().unwrap() > 0, "{data}");
+        }
+        for name in ["cpuset", "blkio", "hugetlb", "intel_rdt", "network_interfaces"] {
+            assert!(data.as_object().unwrap().contains_key(name), "{name} in {data}");
+        }
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        bundle.oci(&["events", "--stats", &bundle.id]).finish().fails(125);
+    });
+}
+
+#[test]
+fn events_tell_of_memory_that_was_short_and_end_with_the_container() {
+    as_root(|ground| {
+        if !has("memory") {
+            return;
+        }
+        let script = "read nothing < /tmp/fifo; a=x; while :; do a=$a$a; done";
+        let bundle = limited(
+            ground,
+            "oom",
+            &script.replace("/tmp/fifo", "/tmp/oom-fifo"),
+            &json!({ "memory": { "limit": 8_388_608, "swap": 8_388_608 } }),
+        );
+        let fifo = ground.rootfs().join("tmp/oom-fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o666),
+            0,
+        )
+        .unwrap();
+        bundle.create(&[]).ok();
+        bundle.call("start").ok();
+        let events = bundle.oci(&["events", "--interval", "50ms", &bundle.id]).start();
+        let first: Value = serde_json::from_str(&events.line()).unwrap();
+        assert_eq!(first["type"], "stats");
+        std::fs::write(&fifo, "\n").unwrap();
+        let told = events.finish().ok();
+        assert!(
+            told.lines().any(|line| line == format!("{{\"type\":\"oom\",\"id\":\"{}\"}}", bundle.id)),
+            "{told}"
+        );
+        std::fs::remove_file(fifo).unwrap();
+        assert_eq!(bundle.status(), "stopped");
+        bundle.call("delete").ok();
+    });
+}

@@ -69,8 +69,7 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Reads a number; `max` is the largest.
     pub(crate) fn read_number(&self, name: &str) -> Result<u64> {
-        let text = self.read(name)?;
-        Ok(if text == "max" { u64::MAX } else { text.parse().unwrap_or(0) })
+        Ok(self.directory.number(name)?)
     }
 
     /// Whether there is such a file.

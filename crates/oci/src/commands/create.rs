@@ -27,6 +27,10 @@ struct Common {
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     bundle: PathBuf,
 
+    /// The file with the configuration, from the bundle on [default: config.json]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     /// A socket that takes the terminal of the container
     #[arg(long, value_name = "PATH")]
     console_socket: Option<PathBuf>,
@@ -136,7 +140,7 @@ impl Common {
     }
 
     fn config(&self) -> Result<Spec> {
-        let mut config = holm_spec::read_config(&self.bundle)?;
+        let mut config = holm_spec::read_config(&self.located().config_path())?;
         if listen_fds() > 0
             && let Some(process) = config.process_mut()
         {
@@ -148,16 +152,20 @@ impl Common {
         Ok(config)
     }
 
-    fn request<'a>(&'a self, bench: &Bench<'_>, config: &'a Spec) -> CreateRequest<'a> {
+    fn located(&self) -> CreateRequest<'_> {
+        CreateRequest { config_file: self.config.as_deref(), ..CreateRequest::new(&self.id, &self.bundle) }
+    }
+
+    fn request<'a>(&'a self, bench: &Bench<'a>, config: &'a Spec) -> CreateRequest<'a> {
         CreateRequest {
             config: Some(config),
             console_socket: self.console_socket.as_deref(),
             pid_file: self.pid_file.as_deref(),
             pidfd_socket: self.pidfd_socket.as_deref(),
-            preserved: self.preserved(),
+            preserved: bench.inherited,
             keep_keyring: self.no_new_keyring,
             cgroups: bench.cgroups,
-            ..CreateRequest::new(&self.id, &self.bundle)
+            ..self.located()
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use holm_cgroups::SubGroup;
-use holm_runtime::{Because, Error, ExecRequest, Result};
+use holm_runtime::{Because, Error, ExecRequest, Observer, Result};
 use holm_sys::Context;
-use oci_spec::runtime::{Capability, LinuxCapabilities, Process, User};
+use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec, User};
 
 use super::Bench;
 use crate::attended::exec_process;
@@ -59,8 +59,8 @@ pub(super) struct Exec {
     additional_gids: Vec<u32>,
 
     /// A capability, beside those of the container's process
-    #[arg(short, long, value_name = "NAME", value_parser = capability)]
-    cap: Vec<Capability>,
+    #[arg(short, long, value_name = "NAME")]
+    cap: Vec<String>,
 
     /// No exec in it adds privileges
     #[arg(long)]
@@ -69,6 +69,10 @@ pub(super) struct Exec {
     /// A cgroup below the container's that it is in
     #[arg(long, value_name = "[CONTROLLERS:]PATH")]
     cgroup: Vec<SubGroup>,
+
+    /// Also in a paused container: it begins when that goes on
+    #[arg(long)]
+    ignore_paused: bool,
 
     /// The AppArmor profile
     #[arg(long, value_name = "PROFILE")]
@@ -117,7 +121,7 @@ impl Exec {
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
         let process = match &self.process {
             Some(path) => read_process(path)?,
-            None => self.of_container(&holm_runtime::state(&bench.root, &self.id)?.bundle)?,
+            None => self.of_container(&holm_runtime::config(&bench.root, &self.id)?, bench.narrator),
         };
         let terminal = process.terminal().unwrap_or(false);
         if self.detach && terminal && self.console_socket.is_none() {
@@ -129,8 +133,9 @@ impl Exec {
             console_socket: self.console_socket.as_deref(),
             pid_file: self.pid_file.as_deref(),
             pidfd_socket: self.pidfd_socket.as_deref(),
-            preserved: self.preserve_fds,
+            preserved: bench.inherited,
             cgroups: &self.cgroup,
+            ignore_paused: self.ignore_paused,
             die_with_parent: !self.detach,
             ..ExecRequest::new(&self.id, &process)
         };
@@ -142,8 +147,8 @@ impl Exec {
     }
 
     /// As the container's own process, but for what is said.
-    fn of_container(&self, bundle: &Path) -> Result<Process> {
-        let mut process = holm_spec::read_config(bundle)?.process().clone().unwrap_or_default();
+    fn of_container(&self, config: &Spec, observer: &mut dyn Observer) -> Process {
+        let mut process = config.process().clone().unwrap_or_default();
         process.set_args(Some(self.command.clone()));
         process.set_command_line(None);
         process.set_terminal(Some(self.tty));
@@ -157,7 +162,7 @@ impl Exec {
         environment.extend(self.env.iter().cloned());
         process.set_env(Some(environment));
         self.set_user(&mut process);
-        self.add_capabilities(&mut process);
+        add_capabilities(&mut process, &capabilities(&self.cap, observer));
         if self.apparmor.is_some() {
             process.set_apparmor_profile(self.apparmor.clone());
         }
@@ -167,7 +172,7 @@ impl Exec {
         if self.no_new_privs {
             process.set_no_new_privileges(Some(true));
         }
-        Ok(process)
+        process
     }
 
     fn set_user(&self, process: &mut Process) {
@@ -185,27 +190,27 @@ impl Exec {
         }
         process.set_user(user);
     }
+}
 
-    /// An ambient capability needs to be inheritable as well, which a container's are only where its process says so.
-    fn add_capabilities(&self, process: &mut Process) {
-        if self.cap.is_empty() {
-            return;
-        }
-        let mut sets: LinuxCapabilities = process.capabilities().clone().unwrap_or_else(empty);
-        let with = |set: &Option<oci_spec::runtime::Capabilities>| {
-            let mut set = set.clone().unwrap_or_default();
-            set.extend(&self.cap);
-            Some(set)
-        };
-        let (bounding, effective, permitted) =
-            (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
-        sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
-        if sets.inheritable().as_ref().is_some_and(|set| !set.is_empty()) {
-            let ambient = with(sets.ambient());
-            sets.set_ambient(ambient);
-        }
-        process.set_capabilities(Some(sets));
+/// An ambient capability needs to be inheritable as well, which a container's are only where its process says so.
+fn add_capabilities(process: &mut Process, added: &[Capability]) {
+    if added.is_empty() {
+        return;
     }
+    let mut sets: LinuxCapabilities = process.capabilities().clone().unwrap_or_else(empty);
+    let with = |set: &Option<oci_spec::runtime::Capabilities>| {
+        let mut set = set.clone().unwrap_or_default();
+        set.extend(added);
+        Some(set)
+    };
+    let (bounding, effective, permitted) =
+        (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
+    sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
+    if sets.inheritable().as_ref().is_some_and(|set| !set.is_empty()) {
+        let ambient = with(sets.ambient());
+        sets.set_ambient(ambient);
+    }
+    process.set_capabilities(Some(sets));
 }
 
 /// The library's own default is not empty.
@@ -215,11 +220,17 @@ fn empty() -> LinuxCapabilities {
     sets
 }
 
-/// By its name in capabilities(7), with or without `CAP_`.
-fn capability(text: &str) -> std::result::Result<Capability, String> {
-    let upper = text.to_ascii_uppercase();
-    let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    name.parse().map_err(|_| format!("{text:?} is not a capability: take a name of capabilities(7)"))
+/// By their names in capabilities(7), with or without `CAP_`; one that nobody knows is passed over, as runc does.
+fn capabilities(names: &[String], observer: &mut dyn Observer) -> Vec<Capability> {
+    let mut known = |text: &String| {
+        let upper = text.to_ascii_uppercase();
+        let capability = upper.strip_prefix("CAP_").unwrap_or(&upper).parse().ok();
+        if capability.is_none() {
+            observer.note(&format!("{text:?} is not a capability, and is left out"));
+        }
+        capability
+    };
+    names.iter().filter_map(&mut known).collect()
 }
 
 fn read_process(path: &Path) -> Result<Process> {

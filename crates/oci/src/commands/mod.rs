@@ -1,11 +1,15 @@
 //! The commands.
 
 mod create;
+mod events;
 mod exec;
 mod features;
 mod lifecycle;
 mod list;
+mod pause;
+mod ps;
 mod spec;
+mod update;
 mod verify;
 
 use std::path::PathBuf;
@@ -96,6 +100,16 @@ enum Operation {
     Delete(Lazy<lifecycle::Delete>),
     /// Run a further process in a container
     Exec(Lazy<exec::Exec>),
+    /// Stop the processes of a container where they are
+    Pause(Lazy<pause::Pause>),
+    /// Let the processes of a paused container go on
+    Resume(Lazy<pause::Resume>),
+    /// Change what a container may use
+    Update(Lazy<update::Update>),
+    /// List the processes of a container
+    Ps(Lazy<ps::Ps>),
+    /// Tell what a container uses, and when it had too little memory
+    Events(Lazy<events::Events>),
     /// List the containers
     List(Lazy<list::List>),
     /// Write a configuration to start from
@@ -114,6 +128,8 @@ enum Operation {
 struct Bench<'a> {
     root: Root,
     cgroups: CgroupDriver,
+    /// Descriptors that the command gets.
+    inherited: &'a [u32],
     narrator: &'a mut Narrator,
 }
 
@@ -135,33 +151,29 @@ impl Oci {
     /// What failed; it is in the log already.
     pub fn execute(self, narrator: &mut Narrator) -> Result<u8> {
         if self.is_seen_from_inside() {
-            self.check_preserved()?;
             holm_runtime::protect_own_program()?;
         }
+        // Before anything is opened here: it could have the number of a descriptor that is to be handed on.
+        let inherited = holm_sys::inherit(self.preserved());
         self.global.prepare(narrator)?;
-        let result = self.operate(narrator);
+        let result = self.operate(&inherited, narrator);
         if let (Err(error), Some(log)) = (&result, narrator.log()) {
             log.error(error);
         }
         result
     }
 
-    /// Before anything is opened here: it could have the number of a descriptor that is to be handed on.
-    fn check_preserved(&self) -> Result<()> {
-        let preserved = match &self.operation {
+    /// How many descriptors are to be handed on.
+    fn preserved(&self) -> u32 {
+        match &self.operation {
             Operation::Create(create) => create.0.preserved(),
             Operation::Run(run) => run.0.preserved(),
             Operation::Exec(exec) => exec.0.preserved(),
             _ => 0,
-        };
-        holm_sys::check_inherited(preserved).map_err(|error| {
-            Error::new(format!("cannot hand on {preserved} descriptors (--preserve-fds, LISTEN_FDS)"))
-                .with_cause(error)
-                .with_hint("that many must be open, from 3 on")
-        })
+        }
     }
 
-    fn operate(self, narrator: &mut Narrator) -> Result<u8> {
+    fn operate(self, inherited: &[u32], narrator: &mut Narrator) -> Result<u8> {
         let without_root = match self.operation {
             Operation::Spec(template) => return template.0.execute(),
             Operation::Features(features) => return features.0.execute(),
@@ -174,7 +186,7 @@ impl Oci {
             Some(path) => Root::open(path)?,
             None => holm_runtime::run_directory()?,
         };
-        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), narrator };
+        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), inherited, narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
             Operation::Start(start) => start.0.execute(&mut bench),
@@ -183,6 +195,11 @@ impl Oci {
             Operation::Kill(kill) => kill.0.execute(&mut bench),
             Operation::Delete(delete) => delete.0.execute(&mut bench),
             Operation::Exec(exec) => exec.0.execute(&mut bench),
+            Operation::Pause(pause) => pause.0.execute(&bench),
+            Operation::Resume(resume) => resume.0.execute(&bench),
+            Operation::Update(update) => update.0.execute(&bench),
+            Operation::Ps(ps) => ps.0.execute(&bench),
+            Operation::Events(events) => events.0.execute(&bench),
             Operation::List(list) => list.0.execute(&bench),
             Operation::Spec(_)
             | Operation::Verify(_)
@@ -221,5 +238,11 @@ fn not_yet(command: &str) -> Error {
 /// A value as JSON, for people too.
 fn json(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
+}
+
+/// A value as JSON on one line, for programs.
+fn compact_json(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
     text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
 }

@@ -15,6 +15,10 @@ pub(super) struct Verify {
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     bundle: PathBuf,
 
+    /// The file with the configuration, from the bundle on [default: config.json]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     /// How to print what is wrong
     #[arg(short, long, default_value = "text")]
     format: Format,
@@ -41,9 +45,14 @@ struct Problem {
 
 impl Verify {
     pub(super) fn execute(self) -> Result<u8> {
-        let mut problems: Vec<Problem> = holm_spec::problems(&self.bundle)?.iter().map(of_spec).collect();
+        let request = CreateRequest {
+            config_file: self.config.as_deref(),
+            ..CreateRequest::new("verify", &self.bundle)
+        };
+        let mut problems: Vec<Problem> =
+            holm_spec::problems(&request.config_path(), &self.bundle)?.iter().map(of_spec).collect();
         if problems.is_empty() {
-            problems.extend(self.on_this_host());
+            problems.extend(on_this_host(&request));
         }
         match self.format {
             Format::Json => answer(json(&problems)?)?,
@@ -51,12 +60,12 @@ impl Verify {
         }
         Ok(u8::from(!problems.is_empty()))
     }
+}
 
-    /// What the specification allows, and this host and this user cannot.
-    fn on_this_host(&self) -> Option<Problem> {
-        let error = holm_runtime::plan(&CreateRequest::new("verify", &self.bundle)).err()?;
-        Some(Problem { path: None, problem: error.to_string(), hint: error.hint().map(str::to_owned) })
-    }
+/// What the specification allows, and this host and this user cannot.
+fn on_this_host(request: &CreateRequest<'_>) -> Option<Problem> {
+    let error = holm_runtime::plan(request).err()?;
+    Some(Problem { path: None, problem: error.to_string(), hint: error.hint().map(str::to_owned) })
 }
 
 fn of_spec(error: &holm_spec::Error) -> Problem {

@@ -30,8 +30,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) target: Option<OwnedFd>,
     /// Where the terminal's master is sent.
     pub(crate) console_socket: Option<OwnedFd>,
-    /// How many descriptors behind the standard streams are the command's.
-    pub(crate) inherited: u32,
+    /// The descriptors behind the standard streams that are the command's.
+    pub(crate) inherited: &'a [u32],
     /// Whether the parent runs hooks when the child has its mounts.
     pub(crate) awaits_hooks: bool,
     /// What is run at the start, ahead of the command.

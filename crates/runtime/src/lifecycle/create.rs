@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use holm_cgroups::Cgroup;
@@ -38,7 +38,9 @@ pub struct CreateRequest<'a> {
     pub id: &'a str,
     /// The bundle.
     pub bundle: &'a Path,
-    /// What is in its config.json, for who knows it: it is not read again then.
+    /// The file with its configuration, from the bundle on; otherwise `config.json`.
+    pub config_file: Option<&'a Path>,
+    /// What is in that file, for who knows it: it is not read again then.
     pub config: Option<&'a oci_spec::runtime::Spec>,
     /// A listening UNIX stream socket that takes the master of the terminal; needed when the process has one.
     pub console_socket: Option<&'a Path>,
@@ -50,8 +52,8 @@ pub struct CreateRequest<'a> {
     pub keep_keyring: bool,
     /// A listening UNIX stream socket that takes a pidfd of the container's process.
     pub pidfd_socket: Option<&'a Path>,
-    /// How many descriptors behind the standard streams, from 3 on, the command inherits.
-    pub preserved: u32,
+    /// The descriptors behind the standard streams that the command inherits (`holm_sys::inherit`).
+    pub preserved: &'a [u32],
     /// Who makes the cgroup.
     pub cgroups: CgroupDriver,
 }
@@ -62,13 +64,14 @@ impl<'a> CreateRequest<'a> {
         Self {
             id,
             bundle,
+            config_file: None,
             config: None,
             console_socket: None,
             pid_file: None,
             die_with_parent: false,
             keep_keyring: false,
             pidfd_socket: None,
-            preserved: 0,
+            preserved: &[],
             cgroups: CgroupDriver::default(),
         }
     }
@@ -76,8 +79,13 @@ impl<'a> CreateRequest<'a> {
     fn spec(&self) -> Result<Spec, Error> {
         match self.config {
             Some(config) => Ok(Spec::check(config, self.bundle)?),
-            None => Ok(Spec::load(self.bundle)?),
+            None => Ok(Spec::check(&holm_spec::read_config(&self.config_path())?, self.bundle)?),
         }
+    }
+
+    /// Where its configuration is.
+    pub fn config_path(&self) -> PathBuf {
+        self.bundle.join(self.config_file.unwrap_or(Path::new(holm_spec::CONFIG)))
     }
 
     fn options(&self) -> Options {
@@ -374,12 +382,14 @@ impl Work<'_> {
             process: ProcessId::of(rustix::process::getpid()),
             init: self.spec.init,
             bundle: self.spec.bundle.clone(),
+            config: std::path::absolute(self.request.config_path()).unwrap_or_default(),
             rootfs: self.spec.root.path.clone(),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
+            check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
             hooks: self.spec.hooks.later(),
         }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::hooks;
 use crate::lifecycle::create::CGROUP_PATIENCE;
 use crate::lifecycle::kill::pidfd;
+use crate::lifecycle::pause::thaw_the_dying;
 use crate::observer::Observer;
 
 /// How long the process may take to end that was in a cgroup when who made it was killed.
@@ -81,9 +82,9 @@ fn remove(
             Status::Stopped => {}
             // The process that creates it holds the lock while it does: this record is of one that did not finish.
             Status::Created | Status::Creating => end(record)?,
-            Status::Running if force => end(record)?,
-            status @ Status::Running => {
-                let id = record.id.clone();
+            Status::Running | Status::Paused if force => end(record)?,
+            Status::Running | Status::Paused => {
+                let (id, status) = (record.id.clone(), record.status_now());
                 return Err(holm_state::Error::Illegal { action: "delete", id, status }.into());
             }
         }
@@ -106,7 +107,10 @@ fn end(record: &Record) -> Result<(), Error> {
         result => result?,
     };
     match pidfd_send_signal(&pidfd, Signal::KILL) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => wait_for_end(&pidfd, &record.id),
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {
+            thaw_the_dying(record);
+            wait_for_end(&pidfd, &record.id)
+        }
         Err(errno) => {
             let error = holm_sys::Error::new("pidfd_send_signal(SIGKILL)", errno);
             Err(system(&format!("kill container {:?}", record.id), error))

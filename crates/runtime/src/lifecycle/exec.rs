@@ -38,9 +38,11 @@ pub struct ExecRequest<'a> {
     /// As for a creation.
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
-    pub preserved: u32,
+    pub preserved: &'a [u32],
     /// Groups below the container's that the process is in; they must be there.
     pub cgroups: &'a [SubGroup],
+    /// Also in a container that is paused; the process begins when that is resumed.
+    pub ignore_paused: bool,
 }
 
 impl<'a> ExecRequest<'a> {
@@ -53,8 +55,9 @@ impl<'a> ExecRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             pidfd_socket: None,
-            preserved: 0,
+            preserved: &[],
             cgroups: &[],
+            ignore_paused: false,
         }
     }
 }
@@ -66,7 +69,7 @@ impl<'a> ExecRequest<'a> {
 /// When the container does not run, or the process cannot be made or its command not be executed (status 126, 127).
 pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
     let process = Process::check(request.process)?;
-    let (record, container) = running(root, request.id)?;
+    let (record, container) = running(root, request)?;
     let facts = probe()?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
@@ -86,9 +89,11 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
 }
 
 /// The record of a container that runs, and the process whose namespaces are joined.
-fn running(root: &Root, id: &str) -> Result<(Record, ProcessId), Error> {
+fn running(root: &Root, request: &ExecRequest<'_>) -> Result<(Record, ProcessId), Error> {
+    let id = request.id;
     let record = settled(root, id)?;
-    match (record.status(), record.member()) {
+    let status = if request.ignore_paused { record.status() } else { record.status_now() };
+    match (status, record.member()) {
         // The namespaces of a container that waits for its start are made, and those that it will run in.
         (Status::Created | Status::Running, Some(process)) => Ok((record, process)),
         (status, _) => Err(does_not_run(id, status)),

@@ -8,6 +8,9 @@ use rustix::process::Signal;
 
 use crate::create::parent::{open_pidfd, system};
 use crate::error::Error;
+use crate::lifecycle::pause::thaw_the_dying;
+
+const SIGKILL: i32 = Signal::KILL.as_raw();
 
 /// Sends signal `number` to the process of a container, or with `all` to every process in its cgroup.
 ///
@@ -23,7 +26,11 @@ pub fn kill(root: &Root, id: &str, number: i32, all: bool) -> Result<(), Error> 
         (Status::Created | Status::Running, Some(process)) => {
             let pidfd = pidfd(process)?;
             holm_sys::send_signal_by_pidfd(pidfd.as_fd(), number)
-                .map_err(|error| system(&format!("send signal {number} to container {id:?}"), error))
+                .map_err(|error| system(&format!("send signal {number} to container {id:?}"), error))?;
+            if number == SIGKILL {
+                thaw_the_dying(&record);
+            }
+            Ok(())
         }
         (status, _) => Err(holm_state::Error::Illegal { action: "kill", id: id.to_owned(), status }.into()),
     }
@@ -40,7 +47,11 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
     let signal = Signal::from_named_raw(number)
         .ok_or_else(|| Error::new(format!("cannot send signal {number} to all: it has no name")))?;
-    cgroup.signal_all(signal).map_err(failed)
+    cgroup.signal_all(signal).map_err(failed)?;
+    if number == SIGKILL {
+        thaw_the_dying(record);
+    }
+    Ok(())
 }
 
 /// The pidfd of this very process: the pid is checked again once the descriptor is held, so that it cannot be that of

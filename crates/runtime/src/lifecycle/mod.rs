@@ -2,14 +2,20 @@
 
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod kill;
+mod pause;
 mod start;
 mod state;
+mod update;
 
 pub use create::{Container, CreateRequest, create, plan, run};
 pub use delete::{delete, delete_made_of};
+pub use events::{Event, events, processes, stats};
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;
+pub use pause::{pause, resume};
 pub use start::start;
-pub use state::{list, member, state};
+pub use state::{config, list, member, state};
+pub use update::update;

@@ -14,6 +14,16 @@ pub fn state(root: &Root, id: &str) -> Result<State, Error> {
     Ok(record.state())
 }
 
+/// The configuration that a container was made of, as it is in its file now.
+///
+/// # Errors
+///
+/// When there is no such container; when the file is gone, or not a configuration any more.
+pub fn config(root: &Root, id: &str) -> Result<oci_spec::runtime::Spec, Error> {
+    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    Ok(holm_spec::read_config(&record.config)?)
+}
+
 /// The pid of a process of a running container, by which its namespaces can be found in /proc.
 ///
 /// # Errors

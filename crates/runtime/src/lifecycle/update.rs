@@ -1,0 +1,33 @@
+//! update.
+
+use holm_state::{Root, Status};
+
+use crate::create::parent::system;
+use crate::error::Error;
+use crate::lifecycle::pause::cgroup;
+
+/// Changes what a container may use. What `resources` does not say stays; its rules for devices are passed over, as runc
+/// has it.
+///
+/// # Errors
+///
+/// When a value is out of its bounds or cannot be set: then nothing is changed. When the container has stopped, or has no
+/// cgroup of its own.
+pub fn update(root: &Root, id: &str, resources: &oci_spec::runtime::LinuxResources) -> Result<(), Error> {
+    let mut limits = holm_spec::check_resources(resources)?;
+    // Who builds the whole section out of nothing has a 0 there, which is no limit to ask for.
+    limits.pids = limits.pids.filter(|limit| *limit != 0);
+    let entry = root.entry(id)?.lock()?;
+    let mut record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    if record.status() == Status::Stopped {
+        let status = Status::Stopped;
+        return Err(holm_state::Error::Illegal { action: "update", id: id.to_owned(), status }.into());
+    }
+    match resources.memory().as_ref().and_then(oci_spec::runtime::LinuxMemory::check_before_update) {
+        Some(check) => record.check_before_update = check,
+        None => limits.memory.check_before_update = record.check_before_update,
+    }
+    let group = cgroup(&record, "update")?;
+    group.update(&limits).map_err(|error| system(&format!("update container {id:?}"), error))?;
+    Ok(entry.write(&record)?)
+}
