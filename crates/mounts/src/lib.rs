@@ -21,7 +21,7 @@ pub use holm_sys::MountAttr;
 pub use mountinfo::{MountEntry, parse_mountinfo, unescape};
 pub use node::{Found, Node, link_of};
 pub use overlay::Scratch;
-pub use pivot::pivot_into;
+pub use pivot::{chroot_into, move_into, pivot_into};
 pub use propagation::Propagation;
 pub use root::{Root, is_directory, is_procfs};
 

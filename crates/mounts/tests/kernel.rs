@@ -5,14 +5,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use holm_mounts::{
-    Detached, FsOption, MountAttr, MountEntry, Propagation, Root, Scratch, legacy, parse_mountinfo,
-    pivot_into, set_attributes, set_propagation,
+    Detached, FsOption, MountAttr, MountEntry, Propagation, Root, Scratch, chroot_into, legacy, move_into,
+    parse_mountinfo, pivot_into, set_attributes, set_propagation,
 };
 use holm_sys::{CloneFlags, Errno};
 use holm_testing::{map_root, run, skip};
 use rustix::fs::Mode;
 
 const OWN: CloneFlags = CloneFlags::NEWUSER.union(CloneFlags::NEWNS);
+
+const OWN_PIDS: CloneFlags = OWN.union(CloneFlags::NEWPID);
 
 fn main() {
     run(&[
@@ -24,6 +26,8 @@ fn main() {
         ("an_overlay_keeps_its_lower_layer", OWN, an_overlay_keeps_its_lower_layer),
         ("what_is_written_to_overlays_is_bounded", OWN, what_is_written_to_overlays_is_bounded),
         ("the_old_root_is_out_of_reach", OWN, the_old_root_is_out_of_reach),
+        ("a_root_is_moved_over_the_old_one", OWN_PIDS, a_root_is_moved_over_the_old_one),
+        ("a_root_that_is_attached_nowhere_is_entered", OWN, a_root_that_is_attached_nowhere_is_entered),
         ("an_option_that_nobody_knows_is_refused", OWN, an_option_that_nobody_knows_is_refused),
     ]);
 }
@@ -171,6 +175,42 @@ fn the_old_root_is_out_of_reach() {
     let names: Vec<_> = std::fs::read_dir("/").unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["proc"]);
     assert!(std::fs::read_dir("/../../etc").is_err());
+}
+
+/// Here the old root is one that could be pivoted away; what is looked at is what the move leaves of it.
+fn a_root_is_moved_over_the_old_one() {
+    let place = place();
+    let root = tmpfs();
+    root.attach(directory(&place, "root").as_fd()).unwrap();
+    directory(&Root::open(Path::new("/mnt/root")).unwrap(), "proc");
+    let proc = Detached::filesystem("proc", Some("proc"), &[]).unwrap();
+    proc.attach(Root::open(Path::new("/mnt/root/proc")).unwrap().as_fd()).unwrap();
+    move_into(root.as_fd()).unwrap();
+    let names: Vec<_> = std::fs::read_dir("/").unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["proc"]);
+    assert!(std::fs::read_dir("/../../etc").is_err());
+    // No procfs or sysfs of the old root that could be seen: only this one, and what covers those that are locked.
+    let seen = mounted();
+    let foreign = seen.iter().filter(|entry| matches!(entry.fstype.as_str(), "proc" | "sysfs"));
+    assert_eq!(foreign.map(|entry| entry.mount_point.as_path()).collect::<Vec<_>>(), [Path::new("/proc")]);
+}
+
+fn a_root_that_is_attached_nowhere_is_entered() {
+    let place = place();
+    std::fs::write("/mnt/inside", "").unwrap();
+    let root = Detached::copy_of(place.as_fd(), false).unwrap();
+    let below = directory(&Root::new(root.as_fd().try_clone_to_owned().unwrap()), "below");
+    let mount = tmpfs();
+    match mount.attach(below.as_fd()) {
+        Err(error) if error.errno() == Errno::INVAL => skip("mounts in a detached root take Linux 6.15"),
+        result => result.unwrap(),
+    }
+    chroot_into(root.as_fd()).unwrap();
+    drop((root, mount, below));
+    let names = |path: &str| std::fs::read_dir(path).unwrap().count();
+    assert_eq!((names("/"), names("/below")), (2, 0));
+    std::fs::write("/below/file", "").unwrap();
+    assert!(std::fs::read_dir("/../etc").is_err());
 }
 
 fn an_option_that_nobody_knows_is_refused() {

@@ -16,6 +16,7 @@ use crate::{
 pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Result<Plan, Error> {
     namespaces::check(spec, facts)?;
     let mut draft = Draft::new(spec, facts);
+    draft.no_pivot = options.no_pivot;
     cgroups::decide(&mut draft, id, options.cgroups)?;
     namespaces::decide(&mut draft)?;
     filesystem::decide(&mut draft)?;
@@ -40,6 +41,8 @@ pub struct Options {
     pub die_with_parent: bool,
     /// The session keyring of the caller is kept.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2), for a host whose root is an initramfs.
+    pub no_pivot: bool,
     /// Who makes the cgroup.
     pub cgroups: CgroupDriver,
 }
@@ -88,6 +91,8 @@ pub(crate) struct Draft<'a> {
     /// Whether something keeps a node that is made inside from opening a device of the host: a user namespace, in which
     /// nobody can make one and those that are there have the host's permissions; or the device rules of a cgroup.
     pub(crate) nodes_guarded: bool,
+    /// The root is not entered by pivot_root(2).
+    pub(crate) no_pivot: bool,
     slots: Slot,
 }
 
@@ -110,6 +115,7 @@ impl<'a> Draft<'a> {
             enter: Vec::new(),
             undo: Vec::new(),
             nodes_guarded: spec.linux.namespaces.contains_key(&Kind::User),
+            no_pivot: false,
             slots: 0,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use holm_mounts::MountAttr;
 
-use crate::{IdMapWriter, Idmap, Inherits, MountChange, Plan, RootSource, Step, Who};
+use crate::{IdMapWriter, Idmap, Inherits, MountChange, Plan, RootEntry, RootSource, Step, Who};
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +70,11 @@ impl fmt::Display for Step {
             Self::LoopbackUp => f.write_str("bring up the loopback device"),
             Self::WriteSysctl { path, value } => write!(f, "set /proc/sys/{} to {value}", path.display()),
             Self::OpenTerminal { .. } => f.write_str("open a terminal"),
-            Self::EnterRoot => f.write_str("make the root /, and leave the host's"),
+            Self::EnterRoot { by } => f.write_str(match by {
+                RootEntry::Pivot => "make the root /, and leave the host's",
+                RootEntry::Move => "move the root onto /, and leave the host's",
+                RootEntry::Chroot => "make the root /, in the mount namespace of others",
+            }),
             Self::RunHook { kind, hook } => {
                 write!(f, "run the hook hooks.{kind}[{}] {}", hook.index, hook.path.display())
             }
@@ -92,8 +96,11 @@ impl Step {
                 write!(f, "take the mount of {}{tree}{idmap}", path.display())
             }
             Self::SeverMounts => f.write_str("sever the mounts from the host's"),
-            Self::MakeRoot { path, source, change } => {
+            Self::MakeRoot { path, attach: true, source, change } => {
                 write!(f, "make the root on {} from {source}{change}", path.display())
+            }
+            Self::MakeRoot { source, change, .. } => {
+                write!(f, "make the root, attached nowhere, from {source}{change}")
             }
             Self::MountOverlay { path, change } => {
                 write!(f, "overlay {} of the host{change}", path.display())

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 
 use holm_mounts::{MountAttr, Propagation};
+use holm_namespaces::Kind;
 use holm_spec::{OverlayRoot, PropagationChange};
 
 use crate::decide::{Draft, Taking};
-use crate::{Error, Idmap, MountChange, PropagationStep, RootSource, Step, devices, mounts};
+use crate::{Error, Idmap, MountChange, PropagationStep, RootEntry, RootSource, Step, devices, mounts};
 
 /// Fills in the child's second phase.
 pub(crate) fn decide(draft: &mut Draft<'_>) -> Result<(), Error> {
     let source = root_source(draft);
-    draft.root.push(Step::SeverMounts);
+    if own_mounts(draft) {
+        draft.root.push(Step::SeverMounts);
+    }
     draft.root.push(make_root(draft, source));
     parts(draft);
     mounts::decide(draft)?;
@@ -30,7 +33,7 @@ fn make_root(draft: &Draft<'_>, source: RootSource) -> Step {
         propagation: vec![PropagationStep { propagation, recursive: true }],
         ..MountChange::default()
     };
-    Step::MakeRoot { path: draft.spec.root.path.clone(), source, change }
+    Step::MakeRoot { path: draft.spec.root.path.clone(), attach: own_mounts(draft), source, change }
 }
 
 fn root_source(draft: &mut Draft<'_>) -> RootSource {
@@ -88,11 +91,24 @@ fn finish(draft: &mut Draft<'_>) {
         let read_only = |path| Step::ChangeMount { path, change: change.clone() };
         draft.enter.extend(parts.chain([PathBuf::from("/")]).map(read_only));
     }
-    draft.enter.push(Step::EnterRoot);
+    draft.enter.push(Step::EnterRoot { by: entry(draft) });
     let later = |change: &PropagationChange| change.propagation != Propagation::Slave;
     if let Some(change) = linux.rootfs_propagation.filter(later) {
         let change = MountChange { propagation: vec![propagation_step(change)], ..MountChange::default() };
         draft.enter.push(Step::ChangeMount { path: PathBuf::from("/"), change });
+    }
+}
+
+/// Whether the mount namespace is the container's own.
+pub(crate) fn own_mounts(draft: &Draft<'_>) -> bool {
+    draft.spec.linux.is_new(Kind::Mount)
+}
+
+fn entry(draft: &Draft<'_>) -> RootEntry {
+    match own_mounts(draft) {
+        false => RootEntry::Chroot,
+        true if draft.no_pivot => RootEntry::Move,
+        true => RootEntry::Pivot,
     }
 }
 

@@ -24,8 +24,8 @@ pub use exec::{ExecPlan, JoinTarget, plan_exec};
 pub use facts::{CgroupFacts, HostFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};
 pub use step::{
-    CapabilitySets, IdMapWriter, Idmap, Inherits, MountChange, PropagationStep, RootSource, Slot, Step,
-    Symlinks,
+    CapabilitySets, IdMapWriter, Idmap, Inherits, MountChange, PropagationStep, RootEntry, RootSource, Slot,
+    Step, Symlinks,
 };
 
 use std::fmt;

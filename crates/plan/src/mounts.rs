@@ -7,7 +7,7 @@ use holm_namespaces::Kind;
 use holm_spec::{IdmapChoice, Mount, MountSource, SourceLink};
 
 use crate::decide::{Draft, Taking};
-use crate::filesystem::propagation_step;
+use crate::filesystem::{own_mounts, propagation_step};
 use crate::{Error, Idmap, Inherits, MountChange, PropagationStep, Step, Symlinks, cgroups};
 
 /// Each in its turn, after those that it may lie in.
@@ -50,8 +50,11 @@ fn one(draft: &mut Draft<'_>, mount: &Mount) {
                 destination: mount.destination.clone(),
                 fstype: fstype.clone(),
                 source: source.clone(),
-                options: filesystem_options(mount, fstype, options),
-                change: MountChange { set: change(draft, mount).set - late(mount), ..change(draft, mount) },
+                options: filesystem_options(draft, mount, fstype, options),
+                change: MountChange {
+                    set: change(draft, mount).set - late(draft, mount),
+                    ..change(draft, mount)
+                },
                 symlinks: symlinks(mount),
                 inherits: inherits(fstype, options, *copy_up),
             };
@@ -82,8 +85,8 @@ fn bind(draft: &mut Draft<'_>, mount: &Mount, path: &Path, recursive: bool, link
 }
 
 /// A file system that is mounted read-only is told so too: one on a disk would write to it when it is mounted.
-fn filesystem_options(mount: &Mount, fstype: &str, options: &[FsOption]) -> Vec<FsOption> {
-    let readonly = mount.attributes.set.contains(MountAttr::RDONLY) && late(mount).is_empty();
+fn filesystem_options(draft: &Draft<'_>, mount: &Mount, fstype: &str, options: &[FsOption]) -> Vec<FsOption> {
+    let readonly = mount.attributes.set.contains(MountAttr::RDONLY) && late(draft, mount).is_empty();
     let told = readonly && !matches!(fstype, "proc" | "sysfs" | "mqueue" | "devpts");
     told.then(|| FsOption::flag("ro")).into_iter().chain(options.iter().cloned()).collect()
 }
@@ -97,8 +100,12 @@ fn inherits(fstype: &str, options: &[FsOption], copy_up: bool) -> Inherits {
     }
 }
 
-/// Devices, and places for other mounts, are still to be made in these: they become read-only when all is mounted.
-fn late(mount: &Mount) -> MountAttr {
+/// Devices, and places for other mounts, are still to be made in these: they become read-only when all is mounted. In a root
+/// that is attached nowhere nothing can be changed any more.
+fn late(draft: &Draft<'_>, mount: &Mount) -> MountAttr {
+    if !own_mounts(draft) {
+        return MountAttr::empty();
+    }
     let tmpfs = matches!(&mount.source, MountSource::Filesystem { fstype, .. } if fstype == "tmpfs");
     let dev = mount.destination == Path::new("/dev") && !mount.is_bind();
     if tmpfs || dev { mount.attributes.set & MountAttr::RDONLY } else { MountAttr::empty() }
@@ -107,10 +114,11 @@ fn late(mount: &Mount) -> MountAttr {
 /// What becomes read-only when all is mounted.
 pub(crate) fn finish(draft: &mut Draft<'_>) {
     let set = MountAttr::RDONLY;
-    let late = draft.spec.mounts.iter().filter(|mount| !late(mount).is_empty());
+    let late = draft.spec.mounts.iter().filter(|mount| !late(draft, mount).is_empty());
     let step =
         |path: PathBuf| Step::ChangeMount { path, change: MountChange { set, ..MountChange::default() } };
-    draft.enter.extend(late.map(|mount| step(mount.destination.clone())));
+    let steps: Vec<Step> = late.map(|mount| step(mount.destination.clone())).collect();
+    draft.enter.extend(steps);
 }
 
 /// The attributes and propagation of a mount of the configuration.

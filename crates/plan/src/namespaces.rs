@@ -17,10 +17,7 @@ pub(crate) fn check(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
             return Err(Error::new(format!("make a {kind} namespace"), "this kernel has none", hint));
         }
     }
-    if namespaces.get(&Kind::Mount) != Some(&NamespaceChoice::New) {
-        let hint = "list {\"type\": \"mount\"} without a path in linux.namespaces";
-        return Err(Error::new("make the container's root", "it needs a mount namespace of its own", hint));
-    }
+    check_mount_namespace(spec)?;
     if !facts.privileged() && !namespaces.contains_key(&Kind::User) {
         let cause =
             format!("uid {} has no CAP_SYS_ADMIN, and there is no user namespace to have it in", facts.euid);
@@ -41,6 +38,24 @@ pub(crate) fn check(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
         kind.map_or(Ok(()), |kind| needs_other(spec, facts, kind, true, &format!("set the sysctl {name}")))?;
     }
     Ok(())
+}
+
+/// Without one of its own the root is made of mounts that are attached nowhere, by who may mount there. A writable overlay
+/// has to be attached to something.
+fn check_mount_namespace(spec: &Spec) -> Result<(), Error> {
+    let refuse = |cause: &str| {
+        let hint = "list {\"type\": \"mount\"} without a path in linux.namespaces";
+        Err(Error::new("make the container's root", cause, hint))
+    };
+    let namespaces = &spec.linux.namespaces;
+    match namespaces.get(&Kind::Mount) {
+        Some(NamespaceChoice::New) => Ok(()),
+        None if namespaces.contains_key(&Kind::User) => {
+            refuse("in a user namespace it needs a mount namespace of its own")
+        }
+        _ if spec.root.overlay.is_some() => refuse("an overlay needs a mount namespace of its own"),
+        _ => Ok(()),
+    }
 }
 
 /// What is set in a namespace must not be set in the caller's: shared, or joined by a path that leads to it.

@@ -67,6 +67,18 @@ pub struct PropagationStep {
     pub recursive: bool,
 }
 
+/// How the container's root becomes its process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootEntry {
+    /// By pivot_root(2): the host's root leaves the mount namespace.
+    Pivot,
+    /// Moved onto the host's root, and chroot(2): where that root is an initramfs, which cannot be pivoted away.
+    Move,
+    /// By chroot(2) alone: the mount namespace is not the container's own.
+    Chroot,
+}
+
 /// What is changed on a mount, in this order: attributes of the mount itself, of the tree, propagation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct MountChange {
@@ -234,6 +246,8 @@ pub enum Step {
     MakeRoot {
         /// The directory.
         path: PathBuf,
+        /// Whether it is mounted there; else it is attached nowhere, and goes with the last process in it.
+        attach: bool,
         /// What it is made of.
         source: RootSource,
         /// The root's attributes and propagation.
@@ -338,7 +352,10 @@ pub enum Step {
         change: MountChange,
     },
     /// The root becomes `/`, and the host's is out of reach.
-    EnterRoot,
+    EnterRoot {
+        /// In which way.
+        by: RootEntry,
+    },
     /// A program of the configuration runs, with the container's state on its standard input.
     RunHook {
         /// When.

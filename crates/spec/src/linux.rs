@@ -104,6 +104,10 @@ impl Linux {
     fn check_sysctl(&self) -> Result<(), Error> {
         for key in self.sysctl.keys() {
             let name = key.replace('/', ".");
+            if name == "kernel.hostname" {
+                let field = format!("linux.sysctl[{key:?}]");
+                return Err(Error::invalid(field, "set", "the name of the host in \"hostname\""));
+            }
             let (kind, allowed) = match crate::sysctl_namespace(&name) {
                 Some(kind) => (kind, format!("set only in a {kind} namespace of the container's own")),
                 None => {

@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Refuses the first one that is there.
 pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
-    let sections = platforms(config).into_iter().chain(process(config)).chain(linux(config));
+    let sections = process(config).into_iter().chain(linux(config));
     match sections.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(Error::Unsupported { field: field.into() }),
         None => Ok(()),
@@ -15,14 +15,6 @@ pub(crate) fn refuse(config: &oci::Spec) -> Result<(), Error> {
 }
 
 type Sections = Vec<(&'static str, bool)>;
-
-fn platforms(config: &oci::Spec) -> Sections {
-    vec![
-        ("vm", config.vm().is_some()),
-        ("windows", config.windows().is_some()),
-        ("solaris", config.solaris().is_some()),
-    ]
-}
 
 fn process(config: &oci::Spec) -> Sections {
     let Some(process) = config.process() else { return Vec::new() };

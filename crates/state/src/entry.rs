@@ -234,6 +234,7 @@ mod tests {
             bundle: "/b".into(),
             config: "/b/config.json".into(),
             rootfs: "/b/rootfs".into(),
+            chrooted: false,
             created: "2026-01-01T00:00:00Z".into(),
             owner: 0,
             annotations: Default::default(),

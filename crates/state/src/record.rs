@@ -56,6 +56,9 @@ pub struct Record {
     pub config: PathBuf,
     /// Its root, as the bundle has it.
     pub rootfs: PathBuf,
+    /// Whether that is the root of its process alone, in a mount namespace that is not its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chrooted: bool,
     /// When it was created, RFC 3339.
     pub created: String,
     /// Who created it.

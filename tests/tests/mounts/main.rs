@@ -6,4 +6,5 @@ mod host_root;
 mod options;
 mod other_kinds;
 mod propagation;
+mod root;
 mod volumes;

@@ -42,7 +42,7 @@ fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![2 => Just(Wish::Share), 4 => Just(Wish::New), 2 => Just(Wish::Join)]
 }
 
-/// Few without a new mount namespace, of which there is no plan.
+/// Few without a new mount namespace.
 fn wishes() -> impl Strategy<Value = Wishes> {
     let mount = prop_oneof![30 => Just(Wish::New), 1 => Just(Wish::Share), 1 => Just(Wish::Join)];
     (mount, [wish(), wish(), wish(), wish(), wish(), wish(), wish()])
@@ -179,8 +179,11 @@ fn mounts() -> impl Strategy<Value = Vec<Value>> {
         mount("/etc/hosts", "bind", "hosts", &["bind", "ro", "rprivate"]),
         mount("/mapped", "bind", "/srv/mapped", &["rbind", "idmap"]),
         mount("/tree", "bind", "/srv/tree", &["rbind", "ridmap", "rro"]),
+        mount("/run", "tmpfs", "tmpfs", &["tmpcopyup", "ro"]),
+        mount("/run", "tmpfs", "tmpfs", &["remount", "size=1m"]),
+        mount("/link", "bind", "/srv/link", &["bind", "copy-symlink", "ro"]),
     ];
-    subsequence(all, 0..=11).prop_shuffle()
+    subsequence(all, 0..=14).prop_shuffle()
 }
 
 const CAPABILITIES: [&str; 4] = ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN", "CAP_NET_RAW"];
@@ -264,7 +267,8 @@ pub(crate) fn any_config() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
-    any::<[bool; 2]>().prop_map(|[die_with_parent, keep_keyring]| Options {
+    any::<[bool; 3]>().prop_map(|[die_with_parent, keep_keyring, no_pivot]| Options {
+        no_pivot,
         die_with_parent,
         keep_keyring,
         ..Options::default()
@@ -302,6 +306,6 @@ mod tests {
         }
         assert!(plans > 700, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 40, "{steps:?}");
+        assert_eq!(steps.len(), 41, "{steps:?}");
     }
 }

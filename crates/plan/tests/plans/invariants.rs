@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use holm_credentials::Capability;
 use holm_mounts::MountAttr;
 use holm_namespaces::Kind;
-use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, Step, Who, plan};
+use holm_plan::{HostFacts, IdMapWriter, Phase, Plan, RootEntry, Step, Who, plan};
 use holm_spec::{HookKind, NamespaceChoice, Spec};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -69,9 +69,13 @@ fn chosen(spec: &Spec, wanted: impl Fn(&NamespaceChoice) -> bool) -> Vec<Kind> {
 fn order_of_joins_is_legal(plan: &Plan, facts: &HostFacts) -> Result<(), TestCaseError> {
     let joins = joins(plan);
     let place = |wanted: Kind| joins.iter().position(|(_, kind)| *kind == wanted);
-    prop_assert_eq!(place(Kind::Mount), None, "the mount namespace is always a new one");
+    if let Some(mount) = place(Kind::Mount) {
+        prop_assert_eq!(mount, joins.len() - 1, "/proc is another after it");
+    }
     if let Some(user) = place(Kind::User) {
-        for (place, (_, kind)) in joins.iter().enumerate().filter(|(place, _)| *place != user) {
+        let others =
+            joins.iter().enumerate().filter(|(_, (_, kind))| !matches!(kind, Kind::User | Kind::Mount));
+        for (place, (_, kind)) in others {
             prop_assert_eq!(place < user, facts.privileged(), "{} and the user namespace", kind);
         }
     }
@@ -139,21 +143,31 @@ fn taken_mounts_are_used_once(plan: &Plan) -> Result<(), TestCaseError> {
 }
 
 /// The host's mounts are in sight until the root is entered, peers of the host's until they are severed.
-fn mounts_are_in_order(plan: &Plan) -> Result<(), TestCaseError> {
+fn mounts_are_in_order(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
     let one = |wanted: &dyn Fn(&Step) -> bool| {
         let places = places(plan, wanted);
         prop_assert_eq!(places.len(), 1);
         Ok(places[0])
     };
-    let severed = one(&|step| *step == Step::SeverMounts)?;
+    let own = spec.linux.is_new(Kind::Mount);
+    let severed = places(plan, |step| *step == Step::SeverMounts);
+    prop_assert_eq!(severed.len(), usize::from(own));
     let root = one(&|step| matches!(step, Step::MakeRoot { .. }))?;
-    let entered = one(&|step| *step == Step::EnterRoot)?;
-    prop_assert!(severed < root && root < entered);
+    let severed = severed.first().copied().unwrap_or(root);
+    let entered = one(&|step| matches!(step, Step::EnterRoot { .. }))?;
+    prop_assert!(severed <= root && root < entered);
+    for (_, step) in making(plan) {
+        match step {
+            Step::EnterRoot { by } => prop_assert_eq!(*by == RootEntry::Chroot, !own),
+            Step::MakeRoot { attach, .. } => prop_assert_eq!(*attach, own),
+            _ => {}
+        }
+    }
     for (place, (phase, step)) in making(plan).into_iter().enumerate() {
         match step {
             Step::TakeMount { .. } => prop_assert!(place < severed),
             Step::ChangeMount { .. } => prop_assert!(place > root),
-            Step::SeverMounts | Step::MakeRoot { .. } | Step::EnterRoot => {}
+            Step::SeverMounts | Step::MakeRoot { .. } | Step::EnterRoot { .. } => {}
             _ if subject(step) == Subject::Mount => {
                 prop_assert!(place > root && place < entered, "{step:?}");
             }
@@ -193,8 +207,9 @@ fn hooks_are_in_order(plan: &Plan, spec: &Spec) -> Result<(), TestCaseError> {
     let is_hook = |step: &Step| matches!(step, Step::RunHook { .. });
     let others = plan.enter.iter().skip_while(|step| is_hook(step));
     prop_assert_eq!(others.filter(|step| is_hook(step)).count(), 0);
-    let closes =
-        |step: &Step| matches!(step, Step::MaskPath { .. } | Step::ReadonlyPath { .. } | Step::EnterRoot);
+    let closes = |step: &Step| {
+        matches!(step, Step::MaskPath { .. } | Step::ReadonlyPath { .. } | Step::EnterRoot { .. })
+    };
     prop_assert!(!plan.root.iter().any(closes));
     if let Some(removed) = plan.undo.iter().position(|step| *step == Step::RemoveCgroup) {
         prop_assert_eq!(removed, 0, "the container is gone before the last hooks run");
@@ -389,7 +404,7 @@ proptest! {
     #[test]
     fn mounts_come_between_the_severing_and_the_root(config in any_config(), facts in any_host()) {
         let Some((spec, plan)) = of(&config, &facts) else { return Ok(()) };
-        mounts_are_in_order(&plan)?;
+        mounts_are_in_order(&plan, &spec)?;
         hooks_are_in_order(&plan, &spec)?;
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::ReadonlyPath { .. }
         | Step::ChangeMount { .. }
         | Step::Reconfigure { .. }
-        | Step::EnterRoot => Subject::Mount,
+        | Step::EnterRoot { .. } => Subject::Mount,
         Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
         | Step::NewSession { .. }

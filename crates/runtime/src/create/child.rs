@@ -126,6 +126,7 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         console_socket: None,
         taken: std::collections::BTreeMap::new(),
         root: None,
+        detached: false,
         placed: std::collections::BTreeMap::new(),
         scratch: None,
         terminal: None,

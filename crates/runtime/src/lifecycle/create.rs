@@ -50,6 +50,8 @@ pub struct CreateRequest<'a> {
     pub die_with_parent: bool,
     /// The session keyring of the caller is the container's too.
     pub keep_keyring: bool,
+    /// The root is entered without pivot_root(2): where the host's is an initramfs.
+    pub no_pivot: bool,
     /// A listening UNIX stream socket that takes a pidfd of the container's process.
     pub pidfd_socket: Option<&'a Path>,
     /// The descriptors behind the standard streams that the command inherits (`holm_sys::inherit`).
@@ -70,6 +72,7 @@ impl<'a> CreateRequest<'a> {
             pid_file: None,
             die_with_parent: false,
             keep_keyring: false,
+            no_pivot: false,
             pidfd_socket: None,
             preserved: &[],
             cgroups: CgroupDriver::default(),
@@ -92,6 +95,7 @@ impl<'a> CreateRequest<'a> {
         Options {
             die_with_parent: self.die_with_parent,
             keep_keyring: self.keep_keyring,
+            no_pivot: self.no_pivot,
             cgroups: self.cgroups,
         }
     }
@@ -384,6 +388,7 @@ impl Work<'_> {
             bundle: self.spec.bundle.clone(),
             config: std::path::absolute(self.request.config_path()).unwrap_or_default(),
             rootfs: self.spec.root.path.clone(),
+            chrooted: !self.spec.linux.is_new(holm_namespaces::Kind::Mount),
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             owner: rustix::process::geteuid().as_raw(),
             annotations: self.spec.annotations.clone(),

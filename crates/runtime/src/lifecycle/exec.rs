@@ -70,6 +70,11 @@ impl<'a> ExecRequest<'a> {
 pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer) -> Result<Container, Error> {
     let process = Process::check(request.process)?;
     let (record, container) = running(root, request)?;
+    if record.chrooted {
+        return Err(Error::new(format!("cannot execute in container {:?}", request.id))
+            .with_cause("its root is its process's alone: there is no mount namespace of its own to enter")
+            .with_hint("list {\"type\": \"mount\"} without a path in linux.namespaces"));
+    }
     let facts = probe()?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;

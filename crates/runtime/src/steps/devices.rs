@@ -1,15 +1,16 @@
 //! The nodes of the container's devices.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, Found, MountAttr, Node, Root, set_attributes};
+use holm_mounts::{Detached, Found, MountAttr, Node, Root};
+use holm_plan::MountChange;
 use holm_spec::{Device, DeviceKind};
 use holm_sys::{Context, Errno};
 use rustix::fs::{self, CWD, Dev, FileType, Mode, OFlags};
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, StepResult};
+use crate::steps::{ChildBench, StepResult, mounts};
 
 /// Makes a node. Where the kernel does not allow it (no CAP_MKNOD, or a device rule), the host's is bound instead.
 pub(crate) fn make(bench: &ChildBench, device: &Device, own_mount: bool, default: bool) -> StepResult {
@@ -20,9 +21,9 @@ pub(crate) fn make(bench: &ChildBench, device: &Device, own_mount: bool, default
         owner: (device.uid, device.gid),
     };
     match place(bench, device)?.make_node(&device.path, &node) {
-        Ok(Found::Node(node)) if own_mount => open_alone(&node),
+        Ok(Found::Node(node)) if own_mount => open_alone(bench, &node),
         Ok(Found::Node(_)) => Ok(()),
-        Ok(Found::Other(there)) if default => cover(&host_device(device)?, &there),
+        Ok(Found::Other(there)) if default => cover(bench, &host_device(device)?, there.as_fd()),
         Ok(Found::Other(_)) => Err(occupied(device)),
         Err(error) if matches!(error.errno(), Errno::PERM | Errno::ACCESS) => bind(bench, device),
         Err(error) => Err(error.into()),
@@ -33,7 +34,7 @@ pub(crate) fn make(bench: &ChildBench, device: &Device, own_mount: bool, default
 pub(crate) fn bind(bench: &ChildBench, device: &Device) -> StepResult {
     let mount = host_device(device)?;
     let target = place(bench, device)?.make_file(&device.path, Mode::from_raw_mode(0o666))?;
-    cover(&mount, &target)
+    cover(bench, &mount, target.as_fd())
 }
 
 /// In a /dev of the root no link is followed.
@@ -42,30 +43,24 @@ fn place(bench: &ChildBench, device: &Device) -> Result<Root, StepError> {
     Ok(if device.path.starts_with("/dev") { root.strict() } else { root.clone() })
 }
 
-fn cover(mount: &Detached, target: &OwnedFd) -> StepResult {
-    mount.attach(target.as_fd())?;
-    close_inode(mount)
+/// Puts the host's node over what is there. What is read from and written to a device is not kept from it by a read-only mount;
+/// what is changed on its node is. It is the host's own node, so its mode, owner and times are the host's too.
+pub(crate) fn cover(bench: &ChildBench, mount: &Detached, target: BorrowedFd<'_>) -> StepResult {
+    let set = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NOEXEC;
+    mounts::put(bench, mount, target, &MountChange { set, ..MountChange::default() })
 }
 
 /// The node is mounted over itself, as what it is: around it nodes do nothing.
-fn open_alone(node: &OwnedFd) -> StepResult {
+fn open_alone(bench: &ChildBench, node: &OwnedFd) -> StepResult {
     let mount = Detached::copy_of(node.as_fd(), false)?;
-    mount.attach(node.as_fd())?;
-    let closed = MountAttr::NOSUID | MountAttr::NOEXEC;
-    Ok(set_attributes(mount.as_fd(), closed, MountAttr::NODEV, false)?)
+    let (set, clear) = (MountAttr::NOSUID | MountAttr::NOEXEC, MountAttr::NODEV);
+    mounts::put(bench, &mount, node.as_fd(), &MountChange { set, clear, ..MountChange::default() })
 }
 
 fn occupied(device: &Device) -> StepError {
     let path = device.path.display();
     StepError::new(format!("mknodat({path}): something else is there"))
         .hinting(format!("remove {path} from the root, or give the device another path"))
-}
-
-/// What is read from and written to a device is not kept from it by a read-only mount; what is changed on its node is.
-/// It is the host's own node, so its mode, owner and times are the host's too.
-pub(crate) fn close_inode(mount: &Detached) -> StepResult {
-    let closed = MountAttr::RDONLY | MountAttr::NOSUID | MountAttr::NOEXEC;
-    Ok(set_attributes(mount.as_fd(), closed, MountAttr::empty(), false)?)
 }
 
 /// A mount of the host's null device.

@@ -3,11 +3,12 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use holm_mounts::{Detached, FsOption, MountAttr, is_directory, set_attributes};
+use holm_mounts::{Detached, FsOption, MountAttr, is_directory};
+use holm_plan::MountChange;
 use holm_sys::Errno;
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, StepResult, devices};
+use crate::steps::{ChildBench, StepResult, devices, mounts};
 
 /// What covers masked paths: one null device for all files, one empty directory for all directories. A tmpfs of its
 /// own for each would cost each container as many superblocks as the host has CPUs.
@@ -47,8 +48,7 @@ pub(crate) fn mask(bench: &mut ChildBench, path: &Path) -> StepResult {
     let cover =
         if is_directory(target.as_fd())? { bench.covers.directory()? } else { bench.covers.file()? };
     let cover = copy_for(cover, path)?;
-    cover.attach(target.as_fd())?;
-    devices::close_inode(&cover)
+    devices::cover(bench, &cover, target.as_fd())
 }
 
 /// A copy of a mount that is attached to nothing can be taken only since Linux 6.15; before that the cover of the
@@ -73,8 +73,8 @@ fn copy_for(cover: &Detached, path: &Path) -> Result<Detached, StepError> {
 pub(crate) fn readonly(bench: &ChildBench, path: &Path) -> StepResult {
     let Some(target) = present(bench, path)? else { return Ok(()) };
     let copy = Detached::copy_of(target.as_fd(), true)?;
-    copy.attach(target.as_fd())?;
-    Ok(set_attributes(copy.as_fd(), MountAttr::RDONLY, MountAttr::empty(), true)?)
+    let change = MountChange { set_recursive: MountAttr::RDONLY, ..MountChange::default() };
+    mounts::put(bench, &copy, target.as_fd(), &change)
 }
 
 /// What is at `path` in the root; `None` when there is nothing.

@@ -87,6 +87,8 @@ pub(crate) struct ChildBench {
     /// Mounts that were taken and wait for their place.
     pub(crate) taken: BTreeMap<Slot, Detached>,
     pub(crate) root: Option<Root>,
+    /// Whether the root is attached nowhere.
+    pub(crate) detached: bool,
     /// Mounts that are in their places, by what the configuration calls those.
     pub(crate) placed: BTreeMap<PathBuf, Detached>,
     /// What takes the writes to overlays.
@@ -126,7 +128,9 @@ impl ChildBench {
                 take::by_child(self, *slot, &take::Source { path, recursive: *recursive, follow: *follow })
             }
             Step::SeverMounts => root::sever(),
-            Step::MakeRoot { path, source, change } => root::make(self, path, source, change),
+            Step::MakeRoot { path, attach, source, change } => {
+                root::make(self, attach.then_some(path), source, change)
+            }
             Step::MountOverlay { path, change } => root::overlay(self, path, change),
             Step::MountFilesystem { destination, fstype, source, options, change, symlinks, inherits } => {
                 let (source, inherits) = (source.as_deref(), *inherits);
@@ -155,7 +159,7 @@ impl ChildBench {
             Step::ReadonlyPath { path } => masks::readonly(self, path),
             Step::Reconfigure { path, options, change } => mounts::reconfigure(self, path, options, change),
             Step::ChangeMount { path, change } => mounts::change(self, path, change),
-            Step::EnterRoot => root::enter(self),
+            Step::EnterRoot { by } => root::enter(self, *by),
             Step::RunHook { kind, hook } => self.run_hook(step, *kind, hook),
             _ => self.run_privileges(step),
         }

@@ -54,8 +54,7 @@ pub(crate) fn filesystem(
         Some(covered) => covered,
         None => target(bench.root()?, place, true)?,
     };
-    mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), &rest)?;
+    put(bench, &mount, target.as_fd(), &rest)?;
     bench.placed.insert(place.destination.to_owned(), mount);
     Ok(())
 }
@@ -89,8 +88,7 @@ pub(crate) fn attach(bench: &mut ChildBench, slot: Slot, place: &Place<'_>, copy
         return Err(StepError::new("fstatfs(mount for /proc): not a procfs").hinting(hint));
     }
     let target = target(bench.root()?, place, is_directory(mount.as_fd())?)?;
-    mount.attach(target.as_fd())?;
-    apply(mount.as_fd(), place.change)?;
+    put(bench, &mount, target.as_fd(), place.change)?;
     bench.placed.insert(place.destination.to_owned(), mount);
     Ok(())
 }
@@ -111,6 +109,27 @@ fn link(root: &Root, target: &Path, place: &Place<'_>) -> StepResult {
 /// The mount of that number, which was taken by an earlier step.
 pub(crate) fn taken(bench: &mut ChildBench, slot: Slot) -> Result<Detached, StepError> {
     bench.taken.remove(&slot).ok_or_else(|| StepError::new(format!("mount {slot} was not taken")))
+}
+
+/// Attaches a mount and changes it. Before Linux 5.12 only what is attached can be changed, so that comes first; but in a
+/// root that is attached nowhere, which takes Linux 6.15, only what is not can be.
+pub(crate) fn put(
+    bench: &ChildBench,
+    mount: &Detached,
+    target: BorrowedFd<'_>,
+    change: &MountChange,
+) -> StepResult {
+    if bench.detached {
+        apply(mount.as_fd(), change)?;
+        return mount.attach(target).map_err(|error| {
+            let hint = (error.errno() == Errno::INVAL).then(|| {
+                "without a mount namespace of its own a container's mounts take Linux 6.15".to_owned()
+            });
+            StepError { hint, ..StepError::from(error) }
+        });
+    }
+    mount.attach(target)?;
+    apply(mount.as_fd(), change)
 }
 
 /// Keeps a mount open for the rest of the work, and gives a path to it.

@@ -3,8 +3,10 @@
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use holm_mounts::{Detached, Propagation, Root, Scratch, pivot_into, set_propagation};
-use holm_plan::{MountChange, RootSource, Slot};
+use holm_mounts::{
+    Detached, Propagation, Root, Scratch, chroot_into, move_into, pivot_into, set_propagation,
+};
+use holm_plan::{MountChange, RootEntry, RootSource, Slot};
 use holm_sys::Errno;
 use rustix::fs::Mode;
 
@@ -17,29 +19,36 @@ pub(crate) fn sever() -> StepResult {
     Ok(set_propagation(top.as_fd(), Propagation::Private, true)?)
 }
 
-/// Puts the root together and mounts it on `path`, a directory of the host that only this namespace sees covered.
+/// Puts the root together and mounts it on `path`, a directory of the host that only this namespace sees covered; without one
+/// it is attached nowhere: what is mounted in it is part of no namespace, and goes with the last process that has it.
 pub(crate) fn make(
     bench: &mut ChildBench,
-    path: &Path,
+    path: Option<&PathBuf>,
     source: &RootSource,
     change: &MountChange,
 ) -> StepResult {
-    let place = Root::open(path).map_err(|error| missing(path, error))?;
-    let root = match source {
-        RootSource::Directory { slot } => mounts::taken(bench, *slot)?,
-        RootSource::Layers { lower, size } => scratch(bench, &place, size.as_deref())?.overlay(lower)?,
-        RootSource::TakenLayers { lower, size } => {
-            scratch(bench, &place, size.as_deref())?;
+    let place = path.map(|path| Root::open(path).map_err(|error| missing(path, error))).transpose()?;
+    let root = match (source, &place) {
+        (RootSource::Directory { slot }, _) => mounts::taken(bench, *slot)?,
+        (_, None) => return Err(StepError::new("an overlay has to be attached to a directory")),
+        (RootSource::Layers { lower, size }, Some(place)) => {
+            scratch(bench, place, size.as_deref())?.overlay(lower)?
+        }
+        (RootSource::TakenLayers { lower, size }, Some(place)) => {
+            scratch(bench, place, size.as_deref())?;
             let lower = attach_layers(bench, lower)?;
             bench.scratch()?.overlay(&lower)?
         }
-        RootSource::Empty { size } => {
-            let directory = scratch(bench, &place, size.as_deref())?.directory("root")?;
+        (RootSource::Empty { size }, Some(place)) => {
+            let directory = scratch(bench, place, size.as_deref())?.directory("root")?;
             Detached::copy_of(directory.as_fd(), false)?
         }
     };
-    root.attach(place.as_fd())?;
+    if let Some(place) = &place {
+        root.attach(place.as_fd())?;
+    }
     mounts::apply(root.as_fd(), change)?;
+    bench.detached = place.is_none();
     bench.root = Some(Root::new(root.into_fd()));
     Ok(())
 }
@@ -82,7 +91,12 @@ fn attach_layers(bench: &mut ChildBench, slots: &[Slot]) -> Result<Vec<PathBuf>,
 }
 
 /// Makes the root `/`; the host's file system can no longer be reached by any path.
-pub(crate) fn enter(bench: &mut ChildBench) -> StepResult {
+pub(crate) fn enter(bench: &mut ChildBench, by: RootEntry) -> StepResult {
     let root = bench.root()?;
-    Ok(pivot_into(root.as_fd())?)
+    let enter = match by {
+        RootEntry::Pivot => pivot_into,
+        RootEntry::Move => move_into,
+        RootEntry::Chroot => chroot_into,
+    };
+    Ok(enter(root.as_fd())?)
 }
