@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use holm_tests::{Finished, Running};
 
 use crate::world::{IMAGE, World, runtime_inside};
-use crate::{asked_for, eventually};
+use crate::{docker_tree, eventually};
 
 /// Its network is not what these tests are about.
 const OPTIONS: [&str; 12] = [
@@ -30,20 +30,8 @@ struct Docker {
 
 impl Docker {
     /// `None` when docker is not asked for.
-    ///
-    /// # Panics
-    ///
-    /// When it is, and there is no tree to take it from.
     fn new() -> Option<Self> {
-        if !asked_for("docker", &[]) {
-            return None;
-        }
-        let tree = std::env::var("HOLM_TEST_DOCKER_TREE").map(PathBuf::from).unwrap_or_default();
-        assert!(
-            tree.join("usr/sbin/dockerd").is_file(),
-            "HOLM_TEST_ENGINES asks for docker: HOLM_TEST_DOCKER_TREE has to be the root of a Debian with dockerd, \
-             docker-cli and iproute2, and is {tree:?}"
-        );
+        let tree = docker_tree()?;
         let world = World::on(&tree, &|_: &Path| {});
         let runtime = format!("under-test={}", runtime_inside());
         let daemon = world.call(&[&["dockerd"], &OPTIONS[..], &[&runtime]].concat()).start();

@@ -37,6 +37,24 @@ fn asked_for(engine: &str, programs: &[&str]) -> bool {
     true
 }
 
+/// The root of the Debian with dockerd in it, where docker is asked for.
+///
+/// # Panics
+///
+/// When it is, and there is none.
+fn docker_tree() -> Option<PathBuf> {
+    if !asked_for("docker", &[]) {
+        return None;
+    }
+    let tree = std::env::var("HOLM_TEST_DOCKER_TREE").map(PathBuf::from).unwrap_or_default();
+    assert!(
+        tree.join("usr/sbin/dockerd").is_file(),
+        "HOLM_TEST_ENGINES asks for docker: HOLM_TEST_DOCKER_TREE has to be the root of a Debian with dockerd in it \
+         (CONTRIBUTING.md), and is {tree:?}"
+    );
+    Some(tree)
+}
+
 /// The runtime that the engines are given.
 fn runtime() -> &'static PathBuf {
     static RUNTIME: OnceLock<PathBuf> = OnceLock::new();

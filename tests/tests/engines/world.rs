@@ -94,7 +94,9 @@ impl World {
 
     /// The directories of cgroups whose names have `word` in them, in whatever hierarchy.
     pub(crate) fn cgroups(&self, word: &str) -> Vec<PathBuf> {
-        let script = format!("find /sys/fs/cgroup -type d -name '*{word}*'");
+        let script = format!(
+            "find $(findmnt -nro TARGET -t cgroup,cgroup2) -mindepth 1 -type d -name '*{word}*' | sort -u"
+        );
         let found = self.call(&["sh", "-c", &script]).finish().ok();
         found.lines().map(PathBuf::from).collect()
     }
