@@ -3,6 +3,7 @@
 
 mod bench;
 mod documents;
+mod vm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ struct Cli {
 enum Chore {
     /// Measure how fast and how small Holm is, beside its floor and its peers (as root)
     Bench(bench::Options),
+    /// Run a command, or the tests that need it, in a whole machine under qemu, with systemd and cgroup v2
+    Vm(vm::Options),
     /// Write the man pages of every command
     Man {
         /// Where to
@@ -38,13 +41,15 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let result = match Cli::parse().chore {
-        Chore::Bench(options) => bench::run(&options),
-        Chore::Man { directory } => documents::man(&directory),
-        Chore::Completions { directory } => documents::completions(&directory),
+        Chore::Bench(options) => bench::run(&options).map(done),
+        Chore::Vm(options) => vm::run(options),
+        Chore::Man { directory } => documents::man(&directory).map(done),
+        Chore::Completions { directory } => documents::completions(&directory).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -16,6 +16,8 @@ impl Cgroup {
     /// when they are empty. What is gone already is fine. Processes that are ending are waited for, at most `timeout`
     /// over all hierarchies; nobody is killed.
     ///
+    /// That of systemd is stopped by it first, which removes its own directories.
+    ///
     /// A failure in one hierarchy does not keep it from the others.
     ///
     /// # Errors
@@ -23,9 +25,9 @@ impl Cgroup {
     /// [`Error::Busy`] when a process is left after `timeout`, the failed call, or [`Error::Several`].
     pub fn delete(&self, timeout: Duration) -> Result<()> {
         let deadline = wait::deadline(timeout);
-        let errors =
-            self.directories.iter().filter_map(|directory| directory.delete(deadline).err()).collect();
-        Error::from_all(errors)
+        let stopped = self.scope.as_ref().and_then(|scope| scope.stop().err());
+        let errors = self.directories.iter().filter_map(|directory| directory.delete(deadline).err());
+        Error::from_all(stopped.into_iter().chain(errors).collect())
     }
 }
 

@@ -48,6 +48,24 @@ impl Directory {
         Ok(directory)
     }
 
+    /// The directory of a group that somebody else has made for the container, or this makes beside that one. It goes with the
+    /// container.
+    pub(crate) fn join(hierarchy: &Hierarchy, path: &CgroupPath) -> Result<Self> {
+        let record = DirectoryRecord::new(hierarchy, path)?;
+        let mut directory = Self { mount: open_mount(&hierarchy.mount_point, hierarchy.version)?, record };
+        match directory.make() {
+            Ok(()) | Err(Error::Occupied { .. }) => {}
+            Err(error) => {
+                directory.undo();
+                return Err(error.refused_in(hierarchy));
+            }
+        }
+        if directory.record.removable.last() != Some(&directory.record.path) {
+            directory.record.removable.push(directory.record.path.clone());
+        }
+        Ok(directory)
+    }
+
     /// Finds the directory of a record again; whether the group itself is still there is not looked at.
     pub(crate) fn open(record: &DirectoryRecord) -> Result<Self> {
         let mount = open_mount(&record.mount_point, record.version)?;

@@ -63,6 +63,24 @@ pub enum Error {
         /// The processes in it, as this PID namespace sees them.
         processes: Vec<i32>,
     },
+    /// systemd does not do what it is asked for, or cannot be asked.
+    #[error("cannot {what}: {cause}")]
+    Systemd {
+        /// What it was asked for.
+        what: String,
+        /// What it answered.
+        cause: String,
+    },
+    /// What is asked for as a property of a unit of systemd is none.
+    #[error("org.systemd.property.{name} = {text:?}: {problem}")]
+    Property {
+        /// Its name.
+        name: String,
+        /// The value as it was given.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// No hierarchy of the group has a controller that is needed.
     #[error("there is no controller {controller} for this control group")]
     NoController {
@@ -141,6 +159,10 @@ impl Error {
             Self::Busy { .. } => Some(
                 "a process hangs in the kernel, or the group is used by somebody else; delete again later",
             ),
+            Self::Systemd { .. } => Some(
+                "journalctl has what systemd says of it; a user needs a systemd of his own (loginctl enable-linger) and                  XDG_RUNTIME_DIR; --cgroup-manager=cgroupfs does without systemd",
+            ),
+            Self::Property { .. } => Some("give a value such as 'text', true, uint64 5, or ['a', 'b']"),
             Self::Several(errors) => errors.iter().find_map(Self::hint),
             Self::NoController { .. } => Some(
                 "mount or delegate it (cgroup.controllers and cgroup.subtree_control of the groups above say what there is), \

@@ -8,7 +8,8 @@ use rustix::process::Pid;
 
 use crate::directory::Directory;
 use crate::{
-    CgroupPath, DirectoryRecord, Entrance, Error, Kind, Layout, Record, Result, Version, v1, v2, wait, walk,
+    CgroupPath, DirectoryRecord, Entrance, Error, Kind, Layout, Record, Result, Scope, Version, v1, v2, wait,
+    walk,
 };
 
 /// How [`Cgroup::create`] goes about it.
@@ -26,6 +27,7 @@ pub struct CreateOptions {
 #[derive(Debug)]
 pub struct Cgroup {
     pub(crate) directories: Vec<Directory>,
+    pub(crate) scope: Option<Scope>,
 }
 
 impl Cgroup {
@@ -40,7 +42,7 @@ impl Cgroup {
     /// there and is not empty and running, [`Error::NoHierarchy`] where nothing is mounted, [`Error::Unreachable`]
     /// for a relative path when the mount does not show the own group; else the failed call.
     pub fn create(layout: &Layout, path: &CgroupPath, options: CreateOptions) -> Result<Self> {
-        let mut group = Self { directories: Vec::with_capacity(layout.hierarchies.len()) };
+        let mut group = Self { directories: Vec::with_capacity(layout.hierarchies.len()), scope: None };
         let mut refusal = Error::NoHierarchy;
         for hierarchy in &layout.hierarchies {
             match Directory::create(hierarchy, path, options) {
@@ -73,7 +75,7 @@ impl Cgroup {
             record.removable.push(record.path.clone());
             Some(record)
         };
-        Record { directories: layout.hierarchies.iter().filter_map(directory).collect() }
+        Record { directories: layout.hierarchies.iter().filter_map(directory).collect(), scope: None }
     }
 
     /// Finds the group of a record again. Whether its directories are still there shows when they are used.
@@ -83,12 +85,15 @@ impl Cgroup {
     /// The failed call when a mount point is gone, [`Error::NotCgroup`] when it is none any more.
     pub fn from_record(record: &Record) -> Result<Self> {
         let directories = record.directories.iter().map(Directory::open).collect::<Result<_>>()?;
-        Ok(Self { directories })
+        Ok(Self { directories, scope: record.scope.clone() })
     }
 
     /// What later processes need for [`Cgroup::from_record`].
     pub fn to_record(&self) -> Record {
-        Record { directories: self.directories.iter().map(|directory| directory.record.clone()).collect() }
+        Record {
+            directories: self.directories.iter().map(|directory| directory.record.clone()).collect(),
+            scope: self.scope.clone(),
+        }
     }
 
     /// Removes the directories that have nothing in them, and leaves the others alone: for an expected group, of which

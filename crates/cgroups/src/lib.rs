@@ -28,6 +28,7 @@ mod record;
 mod resources;
 mod stats;
 mod subgroup;
+mod systemd;
 mod v1;
 mod v2;
 mod wait;
@@ -50,6 +51,7 @@ pub use stats::{
     PidsStats, Pressure, PressureLine, Stats, Throttling,
 };
 pub use subgroup::SubGroup;
+pub use systemd::{AskedProperty, Scope, Unit, Whose};
 pub use v1::Entrance;
 
 /// The result of what this crate does.

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
-use crate::{CgroupPath, Hierarchy, Result, Version, freezer, v1, walk};
+use crate::{CgroupPath, Hierarchy, Result, Scope, Version, freezer, v1, walk};
 
 /// A group as it is kept in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
     /// One for each hierarchy that the group is in.
     pub directories: Vec<DirectoryRecord>,
+    /// The unit of systemd whose group it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
 }
 
 /// The directory of a group in one hierarchy.

@@ -81,6 +81,7 @@ mod tests {
         };
         Record {
             directories: vec![directory(&["cpu", "cpuacct"]), directory(&["name=systemd"]), directory(&[])],
+            scope: None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! The container's cgroup, and what the container sees of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use holm_cgroups::{CgroupPath, Hierarchy, Version};
+use holm_cgroups::{AskedProperty, CgroupPath, Hierarchy, Scope, Unit, Version, Whose};
 use holm_mounts::{FsOption, MountAttr};
 use holm_namespaces::Kind;
 use holm_spec::{Mount, MountSource};
@@ -11,19 +12,28 @@ use crate::decide::{Draft, Taking};
 use crate::mounts::{change, symlinks_to};
 use crate::{CgroupDriver, Error, Inherits, MountChange, Step};
 
+/// What begins the name of an annotation that asks for a property of the unit, as runc has it.
+const PROPERTY: &str = "org.systemd.property.";
+
 /// A cgroup of its own, where the caller may make one. An ordinary user without a delegated cgroup stays in the
 /// caller's: limits are refused then, but isolation does not depend on it.
 pub(crate) fn decide(draft: &mut Draft<'_>, id: &str, driver: CgroupDriver) -> Result<(), Error> {
     let facts = &draft.facts.cgroups;
     let cause = match driver {
         CgroupDriver::Disabled => Some("cgroups are disabled"),
-        CgroupDriver::Files if facts.layout.hierarchies.is_empty() => Some("no cgroup filesystem is mounted"),
+        _ if facts.layout.hierarchies.is_empty() => Some("no cgroup filesystem is mounted"),
         CgroupDriver::Files if !facts.writable => Some("this user may make no cgroup"),
-        CgroupDriver::Files => None,
+        CgroupDriver::Files | CgroupDriver::Systemd => None,
     };
-    if let Some(cause) = cause {
-        return without(draft, cause);
+    match cause {
+        Some(cause) => without(draft, cause),
+        None if driver == CgroupDriver::Systemd => by_systemd(draft, id),
+        None => by_files(draft, id),
     }
+}
+
+/// The child is in its group from its birth on, or, on v1, enters by itself.
+fn by_files(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
     let path = draft.spec.linux.cgroups_path.as_deref().unwrap_or(id);
     let path = CgroupPath::parse(path).map_err(|cause| {
         Error::new(
@@ -34,13 +44,47 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str, driver: CgroupDriver) -> R
     })?;
     draft.prepare.push(Step::CreateCgroup { path });
     draft.undo.push(Step::RemoveCgroup);
-    limits(draft);
+    let limits = limits(draft);
+    draft.prepare.extend(limits);
     let layout = &draft.facts.cgroups.layout;
     draft.clone.into_cgroup = layout.hierarchies.iter().any(|h| h.version == Version::V2);
     if layout.hierarchies.iter().any(|hierarchy| hierarchy.version == Version::V1) {
         draft.isolate.push(Step::EnterCgroup);
     }
     Ok(())
+}
+
+/// systemd makes a group for a process that there is: the child, which waits meanwhile.
+fn by_systemd(draft: &mut Draft<'_>, id: &str) -> Result<(), Error> {
+    let whose = if draft.facts.cgroups.device_rules { Whose::System } else { Whose::User };
+    let path = draft.spec.linux.cgroups_path.clone().unwrap_or_else(|| format!(":holm:{id}"));
+    let unit = Unit::parse(&path, whose.default_slice()).map_err(|cause| {
+        Error::new(
+            format!("use linux.cgroupsPath {path:?} with systemd"),
+            cause.to_string(),
+            "give SLICE:PREFIX:NAME, as in system.slice:holm:NAME, or do without --systemd-cgroup",
+        )
+    })?;
+    let properties = properties(draft)?;
+    draft.adopt.push(Step::StartUnit { scope: Scope { whose, unit }, properties });
+    draft.undo.push(Step::RemoveCgroup);
+    let limits = limits(draft);
+    draft.adopt.extend(limits);
+    Ok(())
+}
+
+/// What annotations ask of the unit, in the order of their names.
+fn properties(draft: &Draft<'_>) -> Result<Vec<AskedProperty>, Error> {
+    let named =
+        |(key, text): (&String, &String)| Some((key.strip_prefix(PROPERTY)?.to_owned(), text.clone()));
+    let asked: BTreeMap<_, _> = draft.spec.annotations.iter().filter_map(named).collect();
+    let property = |(name, text): (String, String)| {
+        AskedProperty::parse(&name, &text).map_err(|cause| {
+            let hint = cause.hint().unwrap_or("leave it out").to_owned();
+            Error::new(format!("use annotations[\"{PROPERTY}{name}\"]"), cause.to_string(), hint)
+        })
+    };
+    asked.into_iter().map(property).collect()
 }
 
 /// Without a cgroup nothing can be limited. The rules for devices are passed over: where there is no cgroup there is a user
@@ -60,21 +104,23 @@ fn without(draft: &Draft<'_>, cause: &str) -> Result<(), Error> {
 
 /// Devices first: what is to be limited runs under their rules from its first instruction on. Memory last, when the
 /// container is made: making it can take more than it is to have.
-fn limits(draft: &mut Draft<'_>) {
+fn limits(draft: &mut Draft<'_>) -> Vec<Step> {
+    let mut steps = Vec::new();
     let facts = &draft.facts.cgroups;
     let ruled = facts.layout.v1("devices").is_some() || facts.layout.v2().is_some();
     if facts.device_rules && ruled {
-        draft.prepare.push(Step::AllowDevices { policy: draft.spec.linux.limits.devices.clone() });
+        steps.push(Step::AllowDevices { policy: draft.spec.linux.limits.devices.clone() });
         draft.nodes_guarded = true;
     }
     let (rest, memory) = draft.spec.linux.limits.resources.split_memory();
     if !rest.is_empty() {
-        draft.prepare.push(Step::SetLimits { resources: Box::new(rest) });
+        steps.push(Step::SetLimits { resources: Box::new(rest) });
     }
     if !memory.is_empty() {
         draft.confine.push(Step::SetLimits { resources: Box::new(memory) });
     }
-    draft.prepare.extend(owner(draft).map(|uid| Step::DelegateCgroup { uid }));
+    steps.extend(owner(draft).map(|uid| Step::DelegateCgroup { uid }));
+    steps
 }
 
 /// Who the cgroup is given to (runtime-spec, config-linux, "Cgroup ownership"): the container's user as the host has it,
@@ -114,9 +160,10 @@ pub(crate) fn mounts(draft: &mut Draft<'_>, mount: &Mount) {
 }
 
 /// The cgroup that the container gets in every hierarchy; an ordinary user's may be missing in some.
-fn made<'d>(draft: &'d Draft<'_>) -> Option<&'d CgroupPath> {
-    let path = draft.prepare.iter().find_map(|step| match step {
-        Step::CreateCgroup { path } => Some(path),
+fn made(draft: &Draft<'_>) -> Option<CgroupPath> {
+    let path = draft.prepare.iter().chain(&draft.adopt).find_map(|step| match step {
+        Step::CreateCgroup { path } => Some(path.clone()),
+        Step::StartUnit { scope, .. } => CgroupPath::parse(&scope.unit.path()).ok(),
         _ => None,
     });
     path.filter(|_| draft.facts.privileged())
@@ -134,7 +181,7 @@ fn view(draft: &mut Draft<'_>, destination: &Path, hierarchy: &Hierarchy, change
     let bound = if draft.spec.linux.namespaces.contains_key(&Kind::Cgroup) || shows_all(draft) {
         None
     } else {
-        made(draft).map_or_else(|| hierarchy.own_directory(), |path| hierarchy.directory_of(path).ok())
+        made(draft).map_or_else(|| hierarchy.own_directory(), |path| hierarchy.directory_of(&path).ok())
     };
     let step = match bound {
         None => filesystem(destination, hierarchy, change),

@@ -53,6 +53,8 @@ pub enum CgroupDriver {
     /// Holm, in the hierarchies themselves.
     #[default]
     Files,
+    /// systemd, as a unit of its own: the machine's for its root, else the caller's.
+    Systemd,
     /// Nobody: the container stays in the cgroup of its creator.
     Disabled,
 }

@@ -53,6 +53,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateCgroup { path } => write!(f, "create cgroup {path}"),
+            Self::StartUnit { scope, .. } => write!(f, "have systemd start {}", scope.unit),
             Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
             Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
             Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),

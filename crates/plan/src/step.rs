@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::{CgroupPath, DevicePolicy, Resources};
+use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
@@ -153,6 +153,15 @@ pub enum Step {
         /// Where.
         path: CgroupPath,
     },
+    /// A unit of systemd with the child in it, whose cgroup becomes the container's. Hierarchies that systemd does not use
+    /// are entered there too.
+    StartUnit {
+        /// The unit.
+        scope: Scope,
+        /// What annotations ask for beside what is usual.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        properties: Vec<AskedProperty>,
+    },
     /// What the processes of the cgroup may use.
     SetLimits {
         /// The limits.
@@ -172,7 +181,7 @@ pub enum Step {
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
     EnterCgroup,
-    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`].
+    /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`] and [`Step::StartUnit`].
     RemoveCgroup,
     /// An existing namespace is joined.
     JoinNamespace {

@@ -16,6 +16,7 @@ impl Cgroup {
     /// [`Error::NoController`] when no hierarchy of the group has one that is needed, [`Error::Unsupported`] for what
     /// the version of the interface cannot do, else the failed call. What was set before it stays set.
     pub fn set(&self, resources: &Resources) -> Result<()> {
+        self.tell_systemd(resources)?;
         self.apply(resources, None)
     }
 
@@ -25,6 +26,7 @@ impl Cgroup {
     ///
     /// As of [`Cgroup::set`].
     pub fn update(&self, resources: &Resources) -> Result<()> {
+        self.tell_systemd(resources)?;
         let mut journal = Journal::default();
         let updated = self.apply(resources, Some(&mut journal));
         if updated.is_err() {
@@ -41,6 +43,7 @@ impl Cgroup {
     ///
     /// [`Error::NoController`] when there is neither, else the failed call.
     pub fn allow_devices(&self, policy: &DevicePolicy) -> Result<()> {
+        self.tell_systemd_devices(policy)?;
         if let Some(directory) = self.v1_with("devices") {
             return v1::devices::set(directory, policy);
         }

@@ -28,7 +28,7 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, cpu: &Cpu) -> Result<()> {
 
 /// The weight of version 2 (1 to 10000, 100 unless said) for shares of version 1 (2 to 262144, 1024 unless said): the
 /// curve through the least, the usual and the greatest of both, as runc has had it since 1.4 and crun since 1.24.
-fn weight(shares: u64) -> u64 {
+pub(crate) fn weight(shares: u64) -> u64 {
     match shares {
         0..=2 => 1,
         3..262_144 => {

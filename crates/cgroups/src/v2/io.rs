@@ -43,7 +43,7 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, io: &BlockIo) -> Result<()> {
 }
 
 /// From 10..=1000 to 1..=10000, as runc and crun have it.
-fn weight(value: u16) -> u64 {
+pub(crate) fn weight(value: u16) -> u64 {
     1 + u64::from(value).saturating_sub(10) * 9999 / 990
 }
 

@@ -61,6 +61,10 @@ struct Global {
     #[arg(long)]
     debug: bool,
 
+    /// Have systemd make the cgroups of containers, as units: the same as --cgroup-manager=systemd
+    #[arg(long)]
+    systemd_cgroup: bool,
+
     /// Who makes the cgroups of containers
     #[arg(long, value_name = "WHO", default_value = "cgroupfs")]
     cgroup_manager: CgroupManager,
@@ -71,14 +75,23 @@ struct Global {
 enum CgroupManager {
     /// Holm, in the file systems of the cgroups.
     Cgroupfs,
+    /// systemd, which is asked for a unit; linux.cgroupsPath is SLICE:PREFIX:NAME then.
+    Systemd,
     /// Nobody: containers stay in the cgroup of their creator.
     Disabled,
+}
+
+impl Global {
+    fn driver(&self) -> CgroupDriver {
+        if self.systemd_cgroup { CgroupDriver::Systemd } else { self.cgroup_manager.driver() }
+    }
 }
 
 impl CgroupManager {
     fn driver(self) -> CgroupDriver {
         match self {
             Self::Cgroupfs => CgroupDriver::Files,
+            Self::Systemd => CgroupDriver::Systemd,
             Self::Disabled => CgroupDriver::Disabled,
         }
     }
@@ -186,7 +199,7 @@ impl Oci {
             Some(path) => Root::open(path)?,
             None => holm_runtime::run_directory()?,
         };
-        let mut bench = Bench { root, cgroups: self.global.cgroup_manager.driver(), inherited, narrator };
+        let mut bench = Bench { root, cgroups: self.global.driver(), inherited, narrator };
         match without_root {
             Operation::Create(create) => create.0.execute(&mut bench),
             Operation::Start(start) => start.0.execute(&mut bench),

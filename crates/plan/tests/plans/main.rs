@@ -13,4 +13,5 @@ mod hosts;
 mod invariants;
 mod privileges;
 mod steps;
+mod systemd;
 mod wild;

@@ -16,6 +16,7 @@ pub(crate) enum Subject {
 pub(crate) fn subject(step: &Step) -> Subject {
     match step {
         Step::CreateCgroup { .. }
+        | Step::StartUnit { .. }
         | Step::SetLimits { .. }
         | Step::AllowDevices { .. }
         | Step::DelegateCgroup { .. }
@@ -64,7 +65,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
 /// What undoes a step. All that has nothing here ends by itself, with the processes and namespaces that it is in.
 pub(crate) fn undone_by(step: &Step) -> Option<Step> {
     match step {
-        Step::CreateCgroup { .. } => Some(Step::RemoveCgroup),
+        Step::CreateCgroup { .. } | Step::StartUnit { .. } => Some(Step::RemoveCgroup),
         _ => None,
     }
 }

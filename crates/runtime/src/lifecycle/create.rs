@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use holm_cgroups::Cgroup;
+use holm_cgroups::{Cgroup, CgroupPath};
 use holm_plan::{CgroupDriver, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
@@ -372,11 +372,14 @@ impl Work<'_> {
     }
 
     /// Written down before it is made: who is killed right after making it has had no time to.
+    /// A unit of systemd goes with its processes, but not what is made beside it in hierarchies of v1.
     fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
-        self.plan.prepare.iter().find_map(|step| match step {
-            Step::CreateCgroup { path } => Some(Cgroup::expected(&self.facts.cgroups.layout, path)),
+        let path = self.plan.prepare.iter().chain(&self.plan.adopt).find_map(|step| match step {
+            Step::CreateCgroup { path } => Some(path.clone()),
+            Step::StartUnit { scope, .. } => CgroupPath::parse(&scope.unit.path()).ok(),
             _ => None,
-        })
+        });
+        path.map(|path| Cgroup::expected(&self.facts.cgroups.layout, &path))
     }
 
     fn first_record(&self) -> Record {

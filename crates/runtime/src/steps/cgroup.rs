@@ -1,6 +1,8 @@
 //! The container's cgroup.
 
-use holm_cgroups::{Cgroup, CgroupPath, CreateOptions, DevicePolicy, Entrance, Resources};
+use holm_cgroups::{
+    AskedProperty, Cgroup, CgroupPath, CreateOptions, DevicePolicy, Entrance, Resources, Scope,
+};
 
 use crate::error::StepError;
 use crate::steps::{ParentBench, StepResult};
@@ -10,6 +12,12 @@ pub(crate) fn create(bench: &mut ParentBench<'_>, path: &CgroupPath) -> StepResu
     let options =
         CreateOptions { delegated_only: !rustix::process::geteuid().is_root(), prune_parents: true };
     bench.cgroup = Some(Cgroup::create(bench.layout, path, options)?);
+    Ok(())
+}
+
+/// Has systemd make it, with the child in it.
+pub(crate) fn start_unit(bench: &mut ParentBench<'_>, scope: &Scope, asked: &[AskedProperty]) -> StepResult {
+    bench.cgroup = Some(Cgroup::start_unit(bench.layout, scope, bench.child()?, asked)?);
     Ok(())
 }
 

@@ -47,6 +47,7 @@ impl ParentBench<'_> {
     pub(crate) fn run(&mut self, step: &Step) -> StepResult {
         match step {
             Step::CreateCgroup { path } => cgroup::create(self, path),
+            Step::StartUnit { scope, properties } => cgroup::start_unit(self, scope, properties),
             Step::SetLimits { resources } => cgroup::limit(self, resources),
             Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
             Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
