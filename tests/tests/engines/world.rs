@@ -87,6 +87,16 @@ impl World {
         self.call(&[&become_user, words].concat()).env("XDG_RUNTIME_DIR", "/mnt/user")
     }
 
+    /// A command on the host, of this machine's own programs.
+    pub(crate) fn outside(&self, words: &[&str]) -> Call {
+        Call::of(Path::new("/usr/bin/env"), &self.directory).words(words)
+    }
+
+    /// Its first process, as the host sees it.
+    pub(crate) fn init(&self) -> String {
+        self.init.to_string()
+    }
+
     /// A file of the test's directory, as the host sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
