@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use crate::linux::{self, Arguments, Children, Errno, Fd, Path, Patience, Pid, Whom};
+use crate::linux::{self, Arguments, Children, Errno, Fd, Filter, Path, Patience, Pid, Whom};
 use crate::orders::{Flags, Orders};
 use crate::refusal::{Call, EXECUTING, Refusal};
 
@@ -29,8 +29,8 @@ const LONGEST_PATH: usize = 4096;
 /// Who has executed this, and hears why the command could not be.
 #[derive(Clone, Copy)]
 enum Starter {
-    /// Holm, over the connection that starts it.
-    Holm(Fd),
+    /// Holm, over the connection that starts it; with the filter that the command is put under.
+    Holm(Fd, Option<Filter>),
     /// Another runtime.
     Other,
 }
@@ -49,11 +49,25 @@ pub(crate) fn run(arguments: &Arguments) -> ! {
     }
     tie_to_parent(&orders);
     linux::set_dumpable(false);
-    let connection = connection(&orders);
+    let filter = filter(&orders);
+    let starter = Starter::Holm(connection(&orders), filter);
     if orders.flags.has(Flags::INIT) {
-        stay(&orders, arguments, Starter::Holm(connection))
+        stay(&orders, arguments, starter)
     }
-    become_program(arguments, Starter::Holm(connection))
+    become_program(arguments, starter)
+}
+
+/// The filter of the command. What cannot be had must not be done without.
+fn filter(orders: &Orders) -> Option<Filter> {
+    if !orders.flags.has(Flags::FILTERED) {
+        return None;
+    }
+    let agent = orders.flags.has(Flags::AGENT).then_some(Fd(orders.agent));
+    agent.into_iter().for_each(linux::close_on_exec);
+    match Filter::take(Fd(orders.filter), agent) {
+        None => linux::exit(FAILED),
+        filter => filter,
+    }
 }
 
 /// The connection that starts the command, which is not the command's.
@@ -90,8 +104,9 @@ fn stay(orders: &Orders, arguments: &Arguments, starter: Starter) -> ! {
     };
     // The streams are the command's: the end of a file is seen when the command closes them, not when its init ends.
     [Fd(0), Fd(1), Fd(2)].into_iter().for_each(linux::close);
-    if let Starter::Holm(connection) = starter {
+    if let Starter::Holm(connection, filter) = starter {
         linux::close(connection);
+        filter.and_then(|filter| filter.agent()).into_iter().for_each(linux::close);
     }
     // They are the command's too, and nobody else's business.
     arguments.forget_all_but_first();
@@ -111,7 +126,7 @@ fn adopt() -> Option<Children> {
 
 fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init: Pid) -> Infallible {
     let led = match starter {
-        Starter::Holm(_) => lead_session(orders),
+        Starter::Holm(..) => lead_session(orders),
         Starter::Other => lead_group(),
     };
     if let Err((call, errno)) = led {
@@ -131,15 +146,20 @@ fn become_command(orders: &Orders, arguments: &Arguments, starter: Starter, init
 }
 
 /// The last act. A signal that came before it ends the command, as it would have at its first instruction: it is
-/// delivered once the command is said to be executed.
+/// delivered once the command is said to be executed. Under the filter, all that is left is to execute it.
 fn become_program(arguments: &Arguments, starter: Starter) -> ! {
-    if let Starter::Holm(connection) = starter {
+    if let Starter::Holm(connection, _) = starter {
         linux::send(connection, EXECUTING);
     }
     end_if_asked_to();
     linux::unblock_signals();
+    if let Starter::Holm(_, Some(filter)) = starter
+        && let Err(errno) = filter.load()
+    {
+        refuse(arguments, starter, Call::Filter, errno);
+    }
     let errno = match starter {
-        Starter::Holm(_) => execute(arguments),
+        Starter::Holm(..) => execute(arguments),
         Starter::Other => search(arguments),
     };
     refuse(arguments, starter, Call::Execute, errno)
@@ -214,7 +234,7 @@ fn refuse(arguments: &Arguments, starter: Starter, call: Call, errno: Errno) -> 
         _ => (FAILED, b": its process could not be prepared\n"),
     };
     match starter {
-        Starter::Holm(connection) => {
+        Starter::Holm(connection, _) => {
             Refusal { call, errno: errno.0, path }.tell(|message| linux::send(connection, message));
         }
         Starter::Other => {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod children;
+mod filter;
 mod memory;
 mod number;
 mod spawn;
@@ -10,6 +11,7 @@ use core::arch::asm;
 
 pub(crate) use arguments::{Arguments, Path};
 pub(crate) use children::Children;
+pub(crate) use filter::Filter;
 pub(crate) use spawn::spawn;
 
 use crate::orders::{self, TITLE};

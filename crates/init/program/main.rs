@@ -5,6 +5,9 @@
 #![no_std]
 #![no_main]
 
+#[allow(dead_code)]
+#[path = "../src/filter.rs"]
+mod filter;
 mod life;
 mod linux;
 // Written by one side, and read by the other: each uses half.

@@ -8,9 +8,11 @@
 //!
 //! It is in `program/`, built by `build.rs`; what both sides must know is here.
 
+mod filter;
 mod orders;
 mod refusal;
 
+pub use filter::Head as FilterHead;
 pub use orders::{Flags, Orders, TITLE};
 pub use refusal::{Call, EXECUTING, Refusal};
 

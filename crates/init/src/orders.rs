@@ -20,6 +20,10 @@ impl Flags {
     pub const FOREIGN: Self = Self(8);
     /// The start has come in already: the descriptor is the connection.
     pub const STARTED: Self = Self(16);
+    /// The command is put under a filter of system calls.
+    pub const FILTERED: Self = Self(32);
+    /// The filter's listener goes to an agent (with [`Flags::FILTERED`]).
+    pub const AGENT: Self = Self(64);
 
     /// These and those.
     #[must_use]
@@ -44,6 +48,10 @@ pub struct Orders {
     pub start: i32,
     /// A pidfd of the parent, with [`Flags::DIE_WITH_PARENT`].
     pub parent: i32,
+    /// The file with the filter, with [`Flags::FILTERED`].
+    pub filter: i32,
+    /// A connection to the agent, with [`Flags::AGENT`].
+    pub agent: i32,
 }
 
 impl Orders {
@@ -51,7 +59,13 @@ impl Orders {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut numbers = text.split(|byte| *byte == b' ').map(number);
         let mut next = || numbers.next().flatten();
-        let orders = Self { flags: Flags(u32::try_from(next()?).ok()?), start: next()?, parent: next()? };
+        let orders = Self {
+            flags: Flags(u32::try_from(next()?).ok()?),
+            start: next()?,
+            parent: next()?,
+            filter: next()?,
+            agent: next()?,
+        };
         numbers.next().is_none().then_some(orders)
     }
 }
@@ -69,7 +83,7 @@ pub(crate) fn number(text: &[u8]) -> Option<i32> {
 
 impl core::fmt::Display for Orders {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} {} {}", self.flags.0, self.start, self.parent)
+        write!(f, "{} {} {} {} {}", self.flags.0, self.start, self.parent, self.filter, self.agent)
     }
 }
 
@@ -82,14 +96,24 @@ mod tests {
         let flags = Flags::INIT.with(Flags::DIE_WITH_PARENT);
         assert!(flags.has(Flags::INIT) && !flags.has(Flags::TERMINAL));
         for (start, parent) in [(0, 0), (3, 12), (i32::MAX, 1_048_575)] {
-            let orders = Orders { flags, start, parent };
+            let orders = Orders { flags, start, parent, filter: 7, agent: 8 };
             assert_eq!(Orders::parse(orders.to_string().as_bytes()), Some(orders));
         }
     }
 
     #[test]
     fn what_is_none_is_refused() {
-        for text in ["", "1", "1 2", "1 2 3 4", "1  2", "-1 2 3", "1 2 x", "1 2 2147483648", "1 2 3 "] {
+        for text in [
+            "",
+            "1",
+            "1 2 3 4",
+            "1 2 3 4 5 6",
+            "1  2 3 4 5",
+            "-1 2 3 4 5",
+            "1 2 x 4 5",
+            "1 2 3 4 2147483648",
+            "1 2 3 4 5 ",
+        ] {
             assert_eq!(Orders::parse(text.as_bytes()), None, "{text:?}");
         }
     }

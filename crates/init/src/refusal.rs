@@ -24,11 +24,20 @@ pub enum Call {
     DieWithInit = 5,
     /// setpgid(2), for the command of another runtime.
     Setpgid = 6,
+    /// seccomp(2), or handing its listener over.
+    Filter = 7,
 }
 
 impl Call {
-    const ALL: [Self; 6] =
-        [Self::Execute, Self::Clone, Self::Setsid, Self::TakeTerminal, Self::DieWithInit, Self::Setpgid];
+    const ALL: [Self; 7] = [
+        Self::Execute,
+        Self::Clone,
+        Self::Setsid,
+        Self::TakeTerminal,
+        Self::DieWithInit,
+        Self::Setpgid,
+        Self::Filter,
+    ];
 }
 
 /// One call that failed.

@@ -5,7 +5,7 @@ use holm_spec::Spec;
 
 use crate::{
     CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, cgroups, filesystem, hooks, namespaces,
-    privileges,
+    privileges, seccomp,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -23,7 +23,9 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     let mut plan = draft.finish(id, spec);
     hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
-        plan.privileges = privileges::steps(process, &privileges::Situation::of(spec, facts, options));
+        let filter = seccomp::filter(spec.linux.seccomp.as_ref())?;
+        let situation = privileges::Situation::of(spec, facts, options);
+        plan.privileges = privileges::steps(process, &situation, filter.as_ref());
         plan.command = Some(Command {
             args: process.args.clone(),
             env: process.env.clone(),

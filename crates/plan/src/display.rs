@@ -4,7 +4,7 @@ use std::fmt;
 
 use holm_mounts::MountAttr;
 
-use crate::{IdMapWriter, Idmap, Inherits, MountChange, Plan, RootEntry, RootSource, Step, Who};
+use crate::{FilterTime, IdMapWriter, Idmap, Inherits, MountChange, Plan, RootEntry, RootSource, Step, Who};
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,6 +145,16 @@ impl Step {
             Self::DropBounding { keep } => write!(f, "bound capabilities to {keep}"),
             Self::SetIds { uid, gid, .. } => write!(f, "become uid {uid}, gid {gid}"),
             Self::SetCapabilities { sets } => write!(f, "set capabilities to {}", sets.permitted),
+            Self::LoadSeccomp { filter, time } => {
+                let when = match time {
+                    FilterTime::WithCapability => "",
+                    FilterTime::BeforeCommand => " right before the command",
+                };
+                let length = filter.program.instructions().len();
+                write!(f, "filter system calls by {length} instructions{when}")?;
+                let mut listener = filter.listener.iter();
+                listener.try_for_each(|listener| write!(f, ", with {} listening", listener.path.display()))
+            }
             Self::SetUmask { mask } => write!(f, "set the umask {mask:03o}"),
             Self::ChangeDirectory { path } => write!(f, "change the directory to {}", path.display()),
             Self::DieWithParent => f.write_str("die with the parent"),

@@ -1,6 +1,7 @@
 //! A further process in a container that runs.
 
 use holm_namespaces::{Kind, Kinds};
+use holm_seccomp::Filter;
 use holm_spec::Process;
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub struct ExecPlan {
     pub command: Command,
 }
 
-/// Decides how `process` gets into the container of `target`.
+/// Decides how `process` gets into the container of `target`, under the filter that the container has.
 ///
 /// # Errors
 ///
@@ -46,6 +47,7 @@ pub fn plan_exec(
     target: &JoinTarget,
     facts: &HostFacts,
     options: &Options,
+    filter: Option<&Filter>,
 ) -> Result<ExecPlan, Error> {
     let own_user = target.inner.contains(Kind::User);
     if own_user && !facts.privileged() && !target.outer.is_empty() {
@@ -73,7 +75,7 @@ pub fn plan_exec(
     Ok(ExecPlan {
         clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between: between(target) },
         isolate,
-        privileges: steps(process, &situation),
+        privileges: steps(process, &situation, filter),
         command: Command {
             args: process.args.clone(),
             env: process.env.clone(),

@@ -17,12 +17,14 @@ mod mounts;
 mod namespaces;
 mod phases;
 mod privileges;
+mod seccomp;
 mod step;
 
 pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, JoinTarget, plan_exec};
 pub use facts::{CgroupFacts, HostFacts};
 pub use phases::{CloneStep, Command, Phase, Plan, Who};
+pub use seccomp::FilterTime;
 pub use step::{
     CapabilitySets, IdMapWriter, Idmap, Inherits, MountChange, PropagationStep, RootEntry, RootSource, Slot,
     Step, Symlinks,

@@ -2,9 +2,10 @@
 
 use holm_credentials::CapabilitySet;
 use holm_namespaces::Kind;
+use holm_seccomp::Filter;
 use holm_spec::{Process, Spec};
 
-use crate::{CapabilitySets, HostFacts, Options, Step};
+use crate::{CapabilitySets, HostFacts, Options, Step, seccomp};
 
 /// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
 const USUAL_UMASK: u32 = 0o022;
@@ -37,7 +38,7 @@ impl Situation {
 /// The steps for `process`. The order is what keeps each possible: limits while they may be raised, the bounding set while
 /// there is CAP_SETPCAP, the directory while root may enter it, ids before the capabilities that changing them needs, the signal for the parent's end after
 /// the ids, whose change clears it (prctl(2)).
-pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
+pub(crate) fn steps(process: &Process, situation: &Situation, filter: Option<&Filter>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(12);
     if !situation.options.keep_keyring {
         steps.push(Step::NewKeyring);
@@ -70,5 +71,6 @@ pub(crate) fn steps(process: &Process, situation: &Situation) -> Vec<Step> {
     if situation.options.die_with_parent {
         steps.push(Step::DieWithParent);
     }
+    seccomp::add(&mut steps, filter, process.no_new_privileges);
     steps
 }

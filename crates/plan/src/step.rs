@@ -6,8 +6,11 @@ use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
 use holm_credentials::{CapabilitySet, Resource, Rlimit};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
+use holm_seccomp::Filter;
 use holm_spec::{Device, Hook, HookKind};
 use serde::{Serialize, Serializer};
+
+use crate::FilterTime;
 
 /// Where a taken mount waits for its place: the number of a [`Step::TakeMount`], as its [`Step::AttachMount`] names it.
 pub type Slot = usize;
@@ -407,6 +410,13 @@ pub enum Step {
     SetCapabilities {
         /// The sets.
         sets: CapabilitySets,
+    },
+    /// The filter of system calls.
+    LoadSeccomp {
+        /// What is loaded.
+        filter: Box<Filter>,
+        /// When.
+        time: FilterTime,
     },
     /// The umask.
     SetUmask {

@@ -40,10 +40,13 @@ pub(crate) fn prepare(command: &Command) -> Result<Prepared, Failure> {
 }
 
 impl Prepared {
-    /// Becomes the program; returns only when that failed.
-    pub(crate) fn execute(&self) -> Failure {
+    /// Becomes the program, with `last` as the last act before; returns only when that failed.
+    pub(crate) fn execute(&self, last: impl FnOnce() -> Result<(), Failure>) -> Failure {
         if let Err(error) = holm_sys::reset_signals() {
             return Failure::Other { what: "reset the signals".into(), error: error.into() };
+        }
+        if let Err(failure) = last() {
+            return failure;
         }
         refused(execve(&self.path, &self.argv, &self.envp))
     }
@@ -70,6 +73,10 @@ pub(crate) fn failure(refusal: &Refusal<'_>) -> Failure {
         Call::Setsid => other("prepare the command's process", "setsid()"),
         Call::TakeTerminal => other("prepare the command's process", "ioctl(TIOCSCTTY)"),
         Call::Setpgid => other("prepare the command's process", "setpgid()"),
+        Call::Filter => {
+            let error = StepError::from(error("seccomp(SECCOMP_SET_MODE_FILTER)"));
+            Failure::Other { what: "filter system calls".into(), error: crate::seccomp::failed(error) }
+        }
         Call::DieWithInit => other("prepare the command's process", "prctl(PR_SET_PDEATHSIG)"),
     }
 }

@@ -25,6 +25,7 @@ mod program;
 mod report;
 mod run_directory;
 mod sealed;
+mod seccomp;
 mod steps;
 
 pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};

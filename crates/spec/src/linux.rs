@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
-use crate::{Device, Error, Limits, PropagationChange, resources};
+use crate::{Device, Error, Limits, PropagationChange, Seccomp, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Linux {
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
     pub readonly_paths: Vec<PathBuf>,
+    /// The filter of system calls.
+    pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
     pub rootfs_propagation: Option<PropagationChange>,
 }
@@ -71,6 +73,7 @@ impl Linux {
                 .collect::<Result<_, _>>()?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };
         section.check_maps()?;

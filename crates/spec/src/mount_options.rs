@@ -167,6 +167,10 @@ fn propagation(word: &str) -> Option<PropagationChange> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
@@ -196,5 +200,64 @@ mod tests {
         let options = MountOptions::parse(["noatime"]);
         assert_eq!(options.attributes.set, MountAttr::NOATIME);
         assert_eq!(options.attributes.clear, MountAttr::ATIME);
+    }
+
+    /// Words of every kind, and what looks like them.
+    fn word() -> impl Strategy<Value = String> {
+        let known = select(vec![
+            "ro",
+            "rw",
+            "rro",
+            "rrw",
+            "nosuid",
+            "suid",
+            "rdev",
+            "rnodev",
+            "noatime",
+            "relatime",
+            "rstrictatime",
+            "rnorelatime",
+            "bind",
+            "rbind",
+            "private",
+            "rslave",
+            "unbindable",
+            "idmap",
+            "ridmap",
+            "tmpcopyup",
+            "copy-symlink",
+            "src-nofollow",
+            "dest-nofollow",
+            "remount",
+            "sync",
+            "lazytime",
+            "acl",
+            "defaults",
+            "",
+        ]);
+        prop_oneof![known.prop_map(str::to_owned), "r?r?(no)?[a-z]{0,8}(=[^,]{0,8})?", "\\PC{0,12}"]
+    }
+
+    proptest! {
+        #[test]
+        fn no_attribute_is_set_and_cleared_and_nothing_is_lost(words in vec(word(), 0..12)) {
+            let options = MountOptions::parse(&words);
+            for change in [options.attributes, options.recursive] {
+                // The access times are a field that is cleared before it is set.
+                prop_assert!((change.set & (change.clear - MountAttr::ATIME)).is_empty(), "{change:?}");
+            }
+            // A word that alone is for the file system is so among others, and they stay in their order.
+            let data = |words: &[String]| MountOptions::parse(words).data;
+            let each: Vec<_> = words.iter().flat_map(|word| data(std::slice::from_ref(word))).collect();
+            prop_assert_eq!(&options.data, &each);
+        }
+
+        #[test]
+        fn of_two_opposites_the_later_holds(before in vec(word(), 0..6), after in select(vec!["ro", "rw"])) {
+            let words: Vec<&str> = before.iter().map(String::as_str).chain([after]).collect();
+            let attributes = MountOptions::parse(words).attributes;
+            prop_assert_eq!(attributes.set.contains(MountAttr::RDONLY), after == "ro");
+            prop_assert_eq!(attributes.clear.contains(MountAttr::RDONLY), after == "rw");
+        }
     }
 }

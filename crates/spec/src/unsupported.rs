@@ -33,7 +33,6 @@ fn linux(config: &oci::Spec) -> Sections {
     let Some(linux) = config.linux() else { return Vec::new() };
     let label = linux.mount_label().as_ref().is_some_and(|label| !label.is_empty());
     vec![
-        ("linux.seccomp", linux.seccomp().is_some()),
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.mountLabel", label),
         ("linux.intelRdt", linux.intel_rdt().is_some()),

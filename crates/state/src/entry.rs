@@ -242,6 +242,7 @@ mod tests {
             expected_cgroup: None,
             check_before_update: false,
             oci_version: "1.3.0".into(),
+            seccomp: None,
             hooks: Default::default(),
         }
     }

@@ -75,6 +75,9 @@ pub struct Record {
     pub check_before_update: bool,
     /// The version of the specification that its configuration follows.
     pub oci_version: String,
+    /// The filter of system calls that its processes are under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<holm_seccomp::Filter>,
     /// The hooks that run after its creation.
     #[serde(default, skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,

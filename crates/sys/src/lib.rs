@@ -16,6 +16,7 @@ mod keyring;
 mod mount;
 mod netdevice;
 mod nsfs;
+mod seccomp;
 mod signal;
 mod unshare;
 
@@ -29,6 +30,10 @@ pub use keyring::join_session_keyring;
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};
+pub use seccomp::{
+    NotifiedCall, SeccompFilterFlags, SockFilter, seccomp_notify_answer, seccomp_notify_receive,
+    seccomp_set_mode_filter,
+};
 pub use signal::{
     SigInfo, SignalSet, block_signals, default_actions, reset_signals, send_signal, send_signal_by_pidfd,
     set_signal_mask, signal_fd, wait_for_signal,

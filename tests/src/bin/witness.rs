@@ -24,6 +24,7 @@ fn main() {
         Some("signals") => signals(words.get(1).is_none_or(|word| word != "quiet")),
         Some("hold") => hold(&words[1], &words[2]),
         Some("terminal") => terminal(),
+        Some("calls") => calls(),
         Some("fill") => fill(&words[1]),
         _ => panic!("there is nothing to witness in {words:?}"),
     }
@@ -43,6 +44,16 @@ fn clocks() {
     let uptime = uptime.split('.').next().unwrap();
     let seconds = |clock| clock_gettime(clock).tv_sec;
     println!("{} {} {uptime}", seconds(ClockId::Monotonic), seconds(ClockId::Boottime));
+}
+
+/// What the kernel answers to a call that is old, and to one that came with Linux 5.6.
+fn calls() {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdir, openat2};
+    let answer = |result: rustix::io::Result<()>| result.map_or_else(rustix::io::Errno::raw_os_error, |()| 0);
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = openat2(CWD, "/", flags, Mode::empty(), ResolveFlags::empty());
+    println!("mkdir {}", answer(mkdir("/", Mode::RWXU)));
+    println!("openat2 {}", answer(opened.map(drop)));
 }
 
 /// Says each signal that comes, by its number, until SIGTERM.

@@ -78,7 +78,7 @@ fn the_json_has_the_steps_of_the_text_in_their_order() {
         let plan: Value =
             serde_json::from_str(&call(ground, &[], &["--dry-run=json"]).finish().ok()).unwrap();
         assert_eq!(plan["id"], ground.name("planned"));
-        let phases = ["prepare", "adopt", "isolate", "root", "privileges", "undo"];
+        let phases = ["prepare", "adopt", "isolate", "root", "enter", "privileges", "confine", "undo"];
         let of = |phase: &&str| plan[*phase].as_array().unwrap_or_else(|| panic!("{phase}: {plan}")).clone();
         let kinds: Vec<String> =
             phases.iter().flat_map(of).map(|step| step["step"].as_str().unwrap().to_owned()).collect();

@@ -12,6 +12,9 @@ mod limits;
 mod names;
 mod oci;
 mod ps;
+mod run_limits;
+mod seccomp;
+mod seccomp_notify;
 mod signals;
 mod stop;
 

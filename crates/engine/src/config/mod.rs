@@ -8,6 +8,7 @@ mod namespaces;
 mod paths;
 mod process;
 mod procfs;
+mod resources;
 mod system;
 
 pub(crate) use capabilities::sets;

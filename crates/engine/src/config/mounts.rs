@@ -42,6 +42,7 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Vec<Mount>> {
             .iter()
             .map(|file| bind(&file.source, &file.destination, &["ro", "nosuid", "nodev", "noexec"])),
     );
+    mounts.extend(super::resources::device_mounts(blueprint));
     mounts.extend(volumes(blueprint));
     mounts.retain(|mount| !asked.iter().any(|other| other.destination() == mount.destination()));
     mounts.extend(asked);

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use holm_namespaces::{Kind, TimeOffset, TimeOffsets};
-use oci_spec::runtime::{
-    Linux, LinuxDeviceCgroup, LinuxNamespace, LinuxNamespaceType, LinuxResources, LinuxTimeOffset,
-};
+use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, LinuxTimeOffset};
 
-use super::{Blueprint, Choice, id_mappings, paths};
+use super::{Blueprint, Choice, id_mappings, paths, resources};
 use crate::options::RuntimeChoice;
 use crate::userns::UserNamespace;
 use crate::{Error, Result};
@@ -21,7 +19,8 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
     let options = blueprint.options;
     paths::check(&options.security)?;
     let mut linux = Linux::default();
-    linux.set_resources(resources(blueprint));
+    linux.set_resources(resources::build(blueprint)?);
+    linux.set_devices(resources::devices(blueprint)?);
     linux.set_namespaces(Some(namespaces(blueprint)?));
     linux.set_cgroups_path(cgroups_path(blueprint)?);
     linux.set_masked_paths(Some(paths::masked(&options.security)));
@@ -34,17 +33,6 @@ pub(super) fn build(blueprint: &Blueprint<'_>) -> Result<Linux> {
         linux.set_gid_mappings(Some(id_mappings(&maps.gid)?));
     }
     Ok(linux)
-}
-
-/// A container opens no device beyond the ordinary ones unless a rule says so.
-fn resources(blueprint: &Blueprint<'_>) -> Option<LinuxResources> {
-    blueprint.options.security.privileged.then(|| {
-        let mut all = LinuxDeviceCgroup::default();
-        all.set_allow(true).set_access(Some("rwm".to_owned()));
-        let mut resources = LinuxResources::default();
-        resources.set_devices(Some(vec![all]));
-        resources
-    })
 }
 
 /// A time namespace that nobody asked for is left out when the runtime would fail on it.

@@ -42,7 +42,7 @@ pub(crate) fn replace(spec: &mut Spec, bundle: &Path, kind: RootKind) -> Result<
     spec.set_mounts(Some(mounts));
     let mut process = spec.process().clone().unwrap_or_default();
     let command = process.args().clone().unwrap_or_default();
-    let orders = Orders { flags: Flags::INIT.with(Flags::FOREIGN), start: 0, parent: 0 };
+    let orders = Orders { flags: Flags::INIT.with(Flags::FOREIGN), start: 0, parent: 0, filter: 0, agent: 0 };
     let name = command.first().cloned().unwrap_or_default();
     let words = [place.to_owned(), orders.to_string(), name].into_iter();
     process.set_args(Some(words.chain(command).collect()));

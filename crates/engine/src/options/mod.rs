@@ -4,12 +4,14 @@
 //! the configuration is made.
 
 mod capability;
+mod device;
 mod environment;
 mod idmap;
 mod mount;
 mod mount_flag;
 mod name;
 mod namespace;
+mod resources;
 mod run;
 mod security;
 mod size;
@@ -21,6 +23,7 @@ mod user;
 mod volume;
 
 pub use capability::CapabilityChoice;
+pub use device::{DeviceRequest, RuleRequest};
 pub use environment::{Variable, parse_env_file, read_env_file};
 pub use holm_options::{Invalid, SignalNumber};
 pub use idmap::MapLine;
@@ -28,6 +31,7 @@ pub use mount::{MountKind, RequestedMount};
 pub use mount_flag::parse_mount;
 pub use name::{ContainerName, HostName};
 pub use namespace::{NamespaceMode, UserMode, parse_network_mode};
+pub use resources::{Cpus, ResourceOptions, SwapLimit};
 pub use run::{
     ExecOptions, MountOptions, NamespaceOptions, ProcessOptions, RunOptions, RuntimeChoice, SecurityOptions,
     Streams,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use holm_namespaces::Mapping;
 
 use super::{
-    CapabilityChoice, ContainerName, HostName, NamespaceMode, RequestedMount, SecurityOption, SignalNumber,
-    Size, Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
+    CapabilityChoice, ContainerName, HostName, NamespaceMode, RequestedMount, ResourceOptions,
+    SecurityOption, SignalNumber, Size, Sysctl, Target, TimeMode, Ulimit, UserMode, UserSpec, Variable,
 };
 
 /// A container to be run.
@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub mounts: MountOptions,
     /// Its privileges.
     pub security: SecurityOptions,
+    /// What it may use.
+    pub resources: ResourceOptions,
     /// The cgroup above the container's own.
     pub cgroup_parent: Option<String>,
     /// The signal that asks it to end; the image's own, or `SIGTERM`, when none is said.

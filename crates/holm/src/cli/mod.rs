@@ -4,6 +4,7 @@ mod completions;
 mod exec;
 mod process;
 mod ps;
+mod resources;
 mod run;
 mod stop;
 mod streams;

@@ -14,6 +14,7 @@ use holm_engine::options::{
 use holm_engine::{Engine, Error, Result};
 
 use super::process::ProcessArgs;
+use super::resources::ResourceArgs;
 use super::streams::StreamArgs;
 use holm_oci::output::{Narrator, answer};
 
@@ -61,6 +62,9 @@ pub(super) struct Run {
 
     #[command(flatten)]
     mounts: MountArgs,
+
+    #[command(flatten)]
+    resources: ResourceArgs,
 
     #[command(flatten)]
     security: SecurityArgs,
@@ -269,6 +273,7 @@ impl Run {
             namespaces: self.namespaces.into_options(),
             mounts: self.mounts.into_options(),
             security: self.security.into_options(),
+            resources: self.resources.into_options(),
             runtime: self.runtime.map_or(RuntimeChoice::Own, RuntimeChoice::Other),
         })
     }

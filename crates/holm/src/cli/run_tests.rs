@@ -40,6 +40,21 @@ fn an_image_has_its_transport_before_it() {
 }
 
 #[test]
+fn limits_are_read_as_docker_reads_them() {
+    let words = ["-m", "64m", "--memory-swap", "-1", "--cpus", "1.5", "-c", "512", "--pids-limit", "-1"];
+    let resources = read(&words).resources;
+    assert_eq!(resources.memory.unwrap().bytes(), 64 << 20);
+    assert_eq!(resources.memory_swap, Some(holm_engine::options::SwapLimit::Unlimited));
+    assert_eq!((resources.cpus.unwrap().quota(), resources.cpu_shares), (150_000, Some(512)));
+    assert_eq!(resources.pids_limit, Some(-1));
+    let devices = read(&["--device", "/dev/fuse:rw", "--device-cgroup-rule", "c 10:* rwm"]).resources;
+    assert_eq!((devices.devices.len(), devices.device_rules.len()), (1, 1));
+    for words in [["--memory", "0"], ["--cpus", "0"], ["--device", "fuse"], ["--device-cgroup-rule", "c"]] {
+        refused(&words);
+    }
+}
+
+#[test]
 fn short_options_go_together() {
     let streams = read(&["-it", "sh"]).streams;
     assert_eq!((streams.terminal, streams.interactive), (Some(true), Some(true)));

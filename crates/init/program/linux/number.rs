@@ -4,12 +4,14 @@
 mod table {
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
+    pub(crate) const MMAP: usize = 9;
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
     pub(crate) const PREAD64: usize = 17;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const SENDTO: usize = 44;
+    pub(crate) const SENDMSG: usize = 46;
     pub(crate) const CLONE: usize = 56;
     pub(crate) const EXECVE: usize = 59;
     pub(crate) const WAIT4: usize = 61;
@@ -26,6 +28,7 @@ mod table {
     pub(crate) const OPENAT: usize = 257;
     pub(crate) const PPOLL: usize = 271;
     pub(crate) const ACCEPT4: usize = 288;
+    pub(crate) const SECCOMP: usize = 317;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -50,10 +53,13 @@ mod table {
     pub(crate) const GETPID: usize = 172;
     pub(crate) const GETPPID: usize = 173;
     pub(crate) const SENDTO: usize = 206;
+    pub(crate) const SENDMSG: usize = 211;
     pub(crate) const CLONE: usize = 220;
     pub(crate) const EXECVE: usize = 221;
+    pub(crate) const MMAP: usize = 222;
     pub(crate) const ACCEPT4: usize = 242;
     pub(crate) const WAIT4: usize = 260;
+    pub(crate) const SECCOMP: usize = 277;
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -91,7 +91,7 @@ fn steps_are_in_place(plan: &ExecPlan, target: &JoinTarget) -> Result<(), TestCa
 }
 
 fn of(process: &Process, target: &JoinTarget, facts: &HostFacts, options: &Options) -> ExecPlan {
-    plan_exec(process, target, facts, options).unwrap()
+    plan_exec(process, target, facts, options, None).unwrap()
 }
 
 proptest! {
@@ -112,7 +112,7 @@ proptest! {
         process in process(), target in any_target(), facts in any_host(),
     ) {
         let inside_only = target.inner.contains(Kind::User) && !facts.privileged() && !target.outer.is_empty();
-        let planned = plan_exec(&checked(&process), &target, &facts, &Options::default());
+        let planned = plan_exec(&checked(&process), &target, &facts, &Options::default(), None);
         prop_assert_eq!(planned.is_err(), inside_only);
     }
 

@@ -117,7 +117,7 @@ fn a_process_in_the_container_of_an_ordinary_user() {
         groups_denied: false,
         v1_cgroup: false,
     };
-    let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default()).unwrap();
+    let plan = plan_exec(&checked(&process()), &target, &user(), &Options::default(), None).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
 }
 

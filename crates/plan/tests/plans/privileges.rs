@@ -37,6 +37,12 @@ pub(crate) fn are_in_order(
     let no_new = places(&Step::NoNewPrivileges);
     prop_assert_eq!(no_new.len(), usize::from(process.no_new_privileges));
     prop_assert!(no_new.iter().all(|place| *place > capabilities));
+    // With no_new_privs it is the last thing; else it comes while there is a capability for it, after all that needs others.
+    let filters = steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::LoadSeccomp { .. }));
+    for (place, _) in filters {
+        let expected = if process.no_new_privileges { steps.len() - 1 } else { capabilities - 1 };
+        prop_assert_eq!(place, expected);
+    }
     let die = places(&Step::DieWithParent);
     prop_assert_eq!(die.len(), usize::from(options.die_with_parent));
     prop_assert!(die.iter().all(|place| *place > capabilities));

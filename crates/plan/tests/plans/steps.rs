@@ -50,6 +50,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::EnterRoot { .. } => Subject::Mount,
         Step::RunHook { .. } => Subject::Hook,
         Step::NewKeyring
+        | Step::LoadSeccomp { .. }
         | Step::NewSession { .. }
         | Step::SetRlimit { .. }
         | Step::NoNewPrivileges

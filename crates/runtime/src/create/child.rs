@@ -15,6 +15,7 @@ use crate::create::program::{Begin, Program};
 use crate::create::{ChildOrders, Start};
 use crate::error::{Failure, StepError};
 use crate::hooks;
+use crate::seccomp::{self, Waiting};
 use crate::steps::ChildBench;
 
 /// The whole life of the child before the command. It never returns: it becomes the command, or the init above it,
@@ -55,12 +56,23 @@ fn make<'a>(orders: ChildOrders<'a>, channel: &Channel) -> Result<Made<'a>, Fail
     rustix::process::umask(rustix::fs::Mode::empty());
     let mut bench = bench(&orders).map_err(|error| other("prepare the container's process", error))?;
     let (awaits_hooks, hooks) = (orders.awaits_hooks, orders.start_hooks);
-    let ChildOrders { phases, command, watched, entrance, target, console_socket, told, mut start, .. } =
-        orders;
+    let ChildOrders {
+        phases,
+        command,
+        watched,
+        entrance,
+        target,
+        console_socket,
+        told,
+        agent,
+        mut start,
+        ..
+    } = orders;
     bench.entrance = entrance;
     bench.target = target;
     bench.console_socket = console_socket;
     bench.told = told;
+    bench.agent = agent;
     let mut recorded = false;
     wait(&mut bench, channel)?;
     holm_credentials::set_dumpable(false).map_err(|error| other("close the own memory", error))?;
@@ -133,6 +145,8 @@ fn bench(orders: &ChildOrders<'_>) -> holm_sys::Result<ChildBench> {
         takes_terminal: !orders.command.is_some_and(|command| command.init),
         covers: crate::steps::masks::Covers::default(),
         told: None,
+        agent: None,
+        filter: None,
     })
 }
 
@@ -161,6 +175,9 @@ fn wait(bench: &mut ChildBench, channel: &Channel) -> Result<(), Failure> {
         let answer = channel.receive::<Go>().map_err(|error| other("wait for the parent", error))?;
         let Some((go, mounts)) = answer else { exit_now(crate::error::STATUS_FAILED) };
         bench.taken.extend(go.slots.into_iter().zip(mounts.into_iter().map(Detached::from_fd)));
+        if let Some(agent) = &mut bench.agent {
+            agent.is_for(go.pid);
+        }
         if !go.more {
             return Ok(());
         }
@@ -188,7 +205,7 @@ fn run_phase(
 /// Says that the container is made, and becomes what waits for its start, or the command at once.
 fn go_on(made: Made<'_>, channel: Channel) -> ! {
     let Made { prepared, start, mut bench, hooks: steps, recorded } = made;
-    let told = bench.told.take();
+    let (told, filter) = (bench.told.take(), bench.filter.take());
     drop(bench);
     // Whoever knows that it is there may send it signals, which PID 1 would lose.
     if start.is_some() && holm_sys::block_signals().is_err() {
@@ -201,17 +218,19 @@ fn go_on(made: Made<'_>, channel: Channel) -> ! {
         (None, _) => exit_now(0),
         (Some(prepared), None) => {
             channel.announce();
-            fail(prepared.execute(), &channel)
+            fail(prepared.execute(|| put_under(filter.as_ref())), &channel)
         }
         (Some(prepared), Some(start)) => {
             if !recorded && !matches!(channel.receive::<FromParent>(), Ok(Some(_))) {
                 exit_now(crate::error::STATUS_FAILED);
             }
             match told.filter(|_| !steps.is_empty()) {
-                None => become_init(&prepared, &start, channel),
-                Some(told) => {
-                    start_with_hooks(&prepared, start, channel, || hooks::start_container(&told, steps))
-                }
+                None => become_init(&prepared, &start, filter.as_ref(), channel),
+                Some(told) => start_with_hooks(&prepared, start, channel, || {
+                    // What runs in the container runs under its filter.
+                    put_under(filter.as_ref())?;
+                    hooks::start_container(&told, steps)
+                }),
             }
         }
     }
@@ -234,12 +253,17 @@ fn start_with_hooks(
     if let Err(failure) = hooks() {
         fail(failure, &channel)
     }
-    become_init(prepared, &start, channel)
+    become_init(prepared, &start, None, channel)
+}
+
+fn put_under(filter: Option<&Waiting>) -> Result<(), Failure> {
+    let loaded = filter.map_or(Ok(()), Waiting::load);
+    loaded.map_err(|error| other("filter system calls", seccomp::failed(error)))
 }
 
 /// Becomes the init, which waits for its start, or has it over `channel` already. Where that fails, whoever starts the
 /// container hears of it.
-fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
+fn become_init(prepared: &Prepared, start: &Start, filter: Option<&Waiting>, channel: Channel) -> ! {
     let parent = start.parent.as_ref().map(AsFd::as_fd);
     let begin = match &start.listener {
         Some(listener) => Begin::Later(listener.as_fd()),
@@ -247,7 +271,7 @@ fn become_init(prepared: &Prepared, start: &Start, channel: Channel) -> ! {
     };
     let what = "execute the container's init";
     let failure = match &start.program {
-        Some(program) => match program.execute(prepared, begin, parent) {
+        Some(program) => match program.execute(prepared, begin, parent, filter) {
             error if error.errno() == Errno::TOOBIG => command::too_long(error),
             error => other(what, error),
         },

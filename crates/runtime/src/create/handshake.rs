@@ -41,6 +41,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
 };
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::command;
@@ -61,6 +62,8 @@ pub(crate) enum FromBetween {
 /// From the parent: all that the child waited for is done. The descriptors are mounts, in the order of these slots.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Go {
+    /// The child's pid, as the parent sees it.
+    pub(crate) pid: i32,
     pub(crate) slots: Vec<usize>,
     /// Whether there are more mounts, in a packet that follows.
     pub(crate) more: bool,
@@ -242,20 +245,20 @@ impl Newborn {
 
     /// Lets the child go, with the mounts that were taken for it. One that is gone already has said why, which is heard
     /// next.
-    pub(crate) fn go(self, mounts: &[(usize, OwnedFd)]) -> Result<Working> {
-        unless_gone(self.send_mounts(mounts))?;
+    pub(crate) fn go(self, pid: Pid, mounts: &[(usize, OwnedFd)]) -> Result<Working> {
+        unless_gone(self.send_mounts(pid.as_raw_nonzero().get(), mounts))?;
         Ok(Working(self.0))
     }
 
-    fn send_mounts(&self, mounts: &[(usize, OwnedFd)]) -> Result<()> {
+    fn send_mounts(&self, pid: i32, mounts: &[(usize, OwnedFd)]) -> Result<()> {
         let mut packets = mounts.chunks(MOST_DESCRIPTORS).peekable();
         if packets.peek().is_none() {
-            self.0.send(&Go { slots: Vec::new(), more: false }, &[])?;
+            self.0.send(&Go { pid, slots: Vec::new(), more: false }, &[])?;
         }
         while let Some(packet) = packets.next() {
             let slots = packet.iter().map(|(slot, _)| *slot).collect();
             let descriptors: Vec<_> = packet.iter().map(|(_, mount)| mount.as_fd()).collect();
-            self.0.send(&Go { slots, more: packets.peek().is_some() }, &descriptors)?;
+            self.0.send(&Go { pid, slots, more: packets.peek().is_some() }, &descriptors)?;
         }
         Ok(())
     }
@@ -305,7 +308,7 @@ mod tests {
     fn a_message_arrives_with_its_descriptors() {
         let (ours, theirs) = Channel::pair().unwrap();
         let file = std::fs::File::open("/dev/null").unwrap();
-        ours.send(&Go { slots: vec![3], more: false }, &[file.as_fd()]).unwrap();
+        ours.send(&Go { pid: 7, slots: vec![3], more: false }, &[file.as_fd()]).unwrap();
         let (message, descriptors) = theirs.receive::<Go>().unwrap().unwrap();
         assert_eq!((message.slots, descriptors.len()), (vec![3], 1));
     }
@@ -322,7 +325,7 @@ mod tests {
         let (ours, theirs) = Channel::pair().unwrap();
         let failure = Failure::Other { what: "begin".into(), error: StepError::new("nothing to begin with") };
         theirs.send(&FromChild::Failed(failure), &[]).unwrap();
-        let working = Newborn::new(ours).go(&[]).unwrap();
+        let working = Newborn::new(ours).go(Pid::INIT, &[]).unwrap();
         drop(theirs);
         working.recorded_ahead().unwrap();
         assert!(matches!(working.hear().unwrap(), Some(FromChild::Failed(_))));

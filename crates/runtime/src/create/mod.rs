@@ -13,6 +13,7 @@ use holm_plan::{Command, Phase, Step};
 use program::Program;
 
 use crate::hooks::Told;
+use crate::seccomp::Agent;
 
 /// All that the child needs, made before the clone; its descriptors are the only ones that it keeps.
 pub(crate) struct ChildOrders<'a> {
@@ -38,6 +39,8 @@ pub(crate) struct ChildOrders<'a> {
     pub(crate) start_hooks: &'a [Step],
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<Agent>,
     /// How the child waits for its start; none for an exec, which starts at once.
     pub(crate) start: Option<Start>,
 }
@@ -66,6 +69,7 @@ impl ChildOrders<'_> {
         let single = [&self.target, &self.console_socket];
         let entrance = self.entrance.iter().flat_map(Entrance::descriptors);
         let start = self.start.iter().flat_map(Start::descriptors);
-        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).collect()
+        let agent = self.agent.iter().map(AsFd::as_fd);
+        single.into_iter().flatten().map(AsFd::as_fd).chain(entrance).chain(start).chain(agent).collect()
     }
 }

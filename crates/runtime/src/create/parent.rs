@@ -81,8 +81,9 @@ pub(crate) fn make(
     }
     bench.child = Some(child.pid);
     run_phase(bench, Phase::Adopt, birth.adopt, narrator)?;
-    let working =
-        newborn.go(&bench.taken).map_err(|error| system("let the container's process go", error))?;
+    let working = newborn
+        .go(child.pid, &bench.taken)
+        .map_err(|error| system("let the container's process go", error))?;
     bench.taken.clear();
     born(bench, child.pid, &working)?;
     listen(

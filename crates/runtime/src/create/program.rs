@@ -11,6 +11,7 @@ use holm_sys::{Context, Errno, Error, Result, execveat};
 use rustix::fs::{self, Mode, OFlags};
 
 use crate::command::Prepared;
+use crate::seccomp::{HandedOver, Waiting};
 
 /// When the init goes on to the command.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +61,16 @@ impl Program {
     }
 
     /// Becomes the init of `prepared`, which becomes the command itself where no init is wanted. Comes back only when it
-    /// could not be executed. `parent` is a pidfd of the process that it does not outlive.
+    /// could not be executed. `parent` is a pidfd of the process that it does not outlive; `filter` is put over the command
+    /// alone.
     pub(crate) fn execute(
         &self,
         prepared: &Prepared,
         begin: Begin<'_>,
         parent: Option<BorrowedFd<'_>>,
+        filter: Option<&Waiting>,
     ) -> Error {
-        match self.try_execute(prepared, begin, parent) {
+        match self.try_execute(prepared, begin, parent, filter) {
             Ok(never) => match never {},
             Err(error) => error,
         }
@@ -78,19 +81,27 @@ impl Program {
         prepared: &Prepared,
         begin: Begin<'_>,
         parent: Option<BorrowedFd<'_>>,
+        filter: Option<&Waiting>,
     ) -> Result<std::convert::Infallible> {
         let (start, started) = match begin {
             Begin::Later(listener) => (listener, Flags::default()),
             Begin::Now(connection) => (connection, Flags::STARTED),
         };
+        let filter = filter.map(Waiting::hand_over).transpose()?;
+        let (file, agent) = filter.as_ref().map_or((0, None), HandedOver::numbers);
+        let filtered = if filter.is_some() { Flags::FILTERED } else { Flags::default() };
+        let with_agent = if agent.is_some() { Flags::AGENT } else { Flags::default() };
         let orders = Orders {
-            flags: flags(prepared, parent.is_some()).with(started),
+            flags: flags(prepared, parent.is_some()).with(started).with(filtered).with(with_agent),
             start: start.as_raw_fd(),
             parent: parent.map_or(0, |parent| parent.as_raw_fd()),
+            filter: file,
+            agent: agent.unwrap_or(0),
         };
         let word = |text: &str| CString::new(text).map_err(|_| Error::new("execveat()", Errno::INVAL));
         let argv = prepared.behind([word(TITLE)?, word(&orders.to_string())?]);
-        for kept in [Some(start), parent].into_iter().flatten() {
+        let of_filter = filter.iter().flat_map(HandedOver::descriptors);
+        for kept in [Some(start), parent].into_iter().flatten().chain(of_filter) {
             rustix::io::fcntl_setfd(kept, rustix::io::FdFlags::empty()).call(|| "fcntl(F_SETFD, 0)")?;
         }
         // They are blocked: one that comes before the init waits for it is not lost.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use holm_cgroups::{Cgroup, CgroupPath};
-use holm_plan::{CgroupDriver, HostFacts, Options, Phase, Plan, Step};
+use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -23,6 +23,7 @@ use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
+use crate::seccomp::Agent;
 use crate::steps::ParentBench;
 
 /// How long a cgroup may take to become empty once its processes are killed.
@@ -30,6 +31,8 @@ pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The standard streams, the start socket, the connection that comes in there, and the pidfd of the parent.
 const DESCRIPTORS_OF_A_START: u64 = 6;
+/// A filter that is loaded at the start, its agent, and its listener.
+const DESCRIPTORS_OF_A_FILTER: u64 = 3;
 
 /// What [`create`] is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -153,14 +156,15 @@ fn check_descriptors(plan: &Plan) -> Result<(), Error> {
         Step::SetRlimit { resource, limit } if resource.name() == "RLIMIT_NOFILE" => Some(limit.soft),
         _ => None,
     });
-    limits.filter(|limit| *limit < DESCRIPTORS_OF_A_START).try_for_each(|limit| {
+    let waits = |step: &Step| matches!(step, Step::LoadSeccomp { time: FilterTime::BeforeCommand, .. });
+    let filter = if plan.privileges.iter().any(waits) { DESCRIPTORS_OF_A_FILTER } else { 0 };
+    let needed = DESCRIPTORS_OF_A_START + filter;
+    limits.filter(|limit| *limit < needed).try_for_each(|limit| {
         Err(Error::new("cannot create a container that waits for its start")
             .with_cause(format!(
                 "with RLIMIT_NOFILE at {limit} its process has no descriptor to be started by"
             ))
-            .with_hint(format!(
-                "give it {DESCRIPTORS_OF_A_START} or more, or make and start it at once, by `run`"
-            )))
+            .with_hint(format!("give it {needed} or more, or make and start it at once, by `run`")))
     })
 }
 
@@ -270,6 +274,7 @@ impl Work<'_> {
             awaits_hooks: !self.plan.hooks.is_empty(),
             start_hooks: &self.plan.start,
             told: bench.told.clone(),
+            agent: Agent::connect(&self.plan.privileges, record, false)?,
             start: Some(self.start()?),
         };
         let born = |bench: &ParentBench<'_>, pid: Pid, working: &Working| {
@@ -371,6 +376,14 @@ impl Work<'_> {
         self.request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd))
     }
 
+    /// The filter, which processes that come later get as well.
+    fn filter(&self) -> Option<holm_seccomp::Filter> {
+        self.plan.privileges.iter().find_map(|step| match step {
+            Step::LoadSeccomp { filter, .. } => Some((**filter).clone()),
+            _ => None,
+        })
+    }
+
     /// Written down before it is made: who is killed right after making it has had no time to.
     /// A unit of systemd goes with its processes, but not what is made beside it in hierarchies of v1.
     fn expected_cgroup(&self) -> Option<holm_cgroups::Record> {
@@ -399,6 +412,7 @@ impl Work<'_> {
             expected_cgroup: self.expected_cgroup(),
             check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
+            seccomp: self.filter(),
             hooks: self.spec.hooks.later(),
         }
     }

@@ -20,6 +20,7 @@ use crate::lifecycle::state::settled;
 use crate::observer::Observer;
 use crate::probe::probe;
 use crate::report::Narrator;
+use crate::seccomp::Agent;
 use crate::steps::{ParentBench, namespaces};
 
 /// What [`exec`] is asked for.
@@ -39,6 +40,8 @@ pub struct ExecRequest<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// As for a creation.
     pub preserved: &'a [u32],
+    /// Whether the process is not put under the container's filter of system calls.
+    pub unfiltered: bool,
     /// Groups below the container's that the process is in; they must be there.
     pub cgroups: &'a [SubGroup],
     /// Also in a container that is paused; the process begins when that is resumed.
@@ -56,6 +59,7 @@ impl<'a> ExecRequest<'a> {
             die_with_parent: false,
             pidfd_socket: None,
             preserved: &[],
+            unfiltered: false,
             cgroups: &[],
             ignore_paused: false,
         }
@@ -84,8 +88,10 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
         return Err(does_not_run(request.id, Status::Stopped));
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
-    let plan = plan_exec(&process, &join, &facts, &options)?;
-    let made = make(&Joining { plan: &plan, facts: &facts, request }, target, cgroup, observer)?;
+    let filter = record.seccomp.as_ref().filter(|_| !request.unfiltered);
+    let plan = plan_exec(&process, &join, &facts, &options, filter)?;
+    let joining = Joining { plan: &plan, facts: &facts, request, record: &record };
+    let made = make(&joining, target, cgroup, observer)?;
     let written = request.pid_file.map_or(Ok(()), |path| write_pid_file(path, made.pid));
     let sent =
         written.and_then(|()| request.pidfd_socket.map_or(Ok(()), |path| send_pidfd(path, &made.pidfd)));
@@ -114,6 +120,7 @@ struct Joining<'a> {
     plan: &'a ExecPlan,
     facts: &'a HostFacts,
     request: &'a ExecRequest<'a>,
+    record: &'a Record,
 }
 
 /// The container's cgroup, and the way into its v1 hierarchies.
@@ -179,6 +186,7 @@ fn make(
         awaits_hooks: false,
         start_hooks: &[],
         told: None,
+        agent: Agent::connect(&plan.privileges, joining.record, true)?,
         start: None,
     };
     let made = parent::make(

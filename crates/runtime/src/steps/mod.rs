@@ -98,6 +98,10 @@ pub(crate) struct ChildBench {
     pub(crate) terminal: Option<OwnedFd>,
     /// Whether the terminal becomes this process's, or that of the program under its init.
     pub(crate) takes_terminal: bool,
+    /// Who gets the listener of the filter.
+    pub(crate) agent: Option<crate::seccomp::Agent>,
+    /// The filter that is loaded right before the command.
+    pub(crate) filter: Option<crate::seccomp::Waiting>,
     /// What covers masked files and directories, made when the first is masked.
     pub(crate) covers: masks::Covers,
     /// What hooks hear.
@@ -175,6 +179,9 @@ impl ChildBench {
             Step::DropBounding { keep } => privileges::drop_bounding(*keep),
             Step::SetIds { uid, gid, groups } => privileges::set_ids(self, *uid, *gid, groups.as_deref()),
             Step::SetCapabilities { sets } => privileges::set_capabilities(sets),
+            Step::LoadSeccomp { filter, time } => {
+                crate::seccomp::load(self, filter, *time).map_err(crate::seccomp::failed)
+            }
             Step::SetUmask { mask } => privileges::set_umask(*mask),
             Step::ChangeDirectory { path } => privileges::change_directory(path),
             Step::DieWithParent => privileges::die_with_parent(),
