@@ -3,6 +3,7 @@
 
 mod bench;
 mod documents;
+mod swarm;
 mod vm;
 
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ struct Cli {
 enum Chore {
     /// Measure how fast and how small Holm is, beside its floor and its peers (as root)
     Bench(bench::Options),
+    /// Run a service on three dockerds in a swarm, with holm-runtime under them, and take one away (as root)
+    Swarm(swarm::Options),
     /// Run a command, or the tests that need it, in a whole machine under qemu, with systemd and cgroup v2
     Vm(vm::Options),
     /// Write the man pages of every command
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
     let result = match Cli::parse().chore {
         Chore::Bench(options) => bench::run(&options).map(done),
+        Chore::Swarm(options) => swarm::run(&options).map(done),
         Chore::Vm(options) => vm::run(options),
         Chore::Man { directory } => documents::man(&directory).map(done),
         Chore::Completions { directory } => documents::completions(&directory).map(done),

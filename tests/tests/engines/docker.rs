@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use holm_tests::{Finished, Running};
 
 use crate::world::{IMAGE, World, runtime_inside};
-use crate::{asked_for, eventually};
+use crate::{docker_tree, eventually};
 
-/// Its network is not what these tests are about.
-const OPTIONS: [&str; 12] = [
+/// Everything of its own.
+const OPTIONS: [&str; 8] = [
     "--host=unix:///run/docker.sock",
     "--data-root=/mnt/docker",
     "--exec-root=/run/docker",
@@ -16,45 +16,36 @@ const OPTIONS: [&str; 12] = [
     "--default-runtime=under-test",
     "--exec-opt=native.cgroupdriver=cgroupfs",
     "--storage-driver=overlay2",
-    "--bridge=none",
-    "--iptables=false",
-    "--ip6tables=false",
-    "--ip-forward=false",
     "--add-runtime",
 ];
 
-struct Docker {
+/// For a dockerd whose network the tests are not about.
+const NO_NETWORK: [&str; 4] =
+    ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"];
+
+pub(crate) struct Docker {
     _daemon: Running,
-    world: World,
+    pub(crate) world: World,
 }
 
 impl Docker {
     /// `None` when docker is not asked for.
-    ///
-    /// # Panics
-    ///
-    /// When it is, and there is no tree to take it from.
     fn new() -> Option<Self> {
-        if !asked_for("docker", &[]) {
-            return None;
-        }
-        let tree = std::env::var("HOLM_TEST_DOCKER_TREE").map(PathBuf::from).unwrap_or_default();
-        assert!(
-            tree.join("usr/sbin/dockerd").is_file(),
-            "HOLM_TEST_ENGINES asks for docker: HOLM_TEST_DOCKER_TREE has to be the root of a Debian with dockerd, \
-             docker-cli and iproute2, and is {tree:?}"
-        );
-        let world = World::on(&tree, &|_: &Path| {});
+        docker_tree().map(|tree| Self::begin(World::on(&tree, &|_: &Path| {}), &NO_NETWORK))
+    }
+
+    /// In a world that has been made for it.
+    pub(crate) fn begin(world: World, options: &[&str]) -> Self {
         let runtime = format!("under-test={}", runtime_inside());
-        let daemon = world.call(&[&["dockerd"], &OPTIONS[..], &[&runtime]].concat()).start();
+        let daemon = world.call(&[&["dockerd"], &OPTIONS[..], &[&*runtime], options].concat()).start();
         daemon.complains("API listen on");
         let docker = Self { _daemon: daemon, world };
         docker.run(&["load", "--quiet", "--input", "/mnt/image.tar"]).ok();
-        Some(docker)
+        docker
     }
 
     /// `docker` with these words, to its end.
-    fn run(&self, words: &[&str]) -> Finished {
+    pub(crate) fn run(&self, words: &[&str]) -> Finished {
         self.world.call(&[&["docker", "--host=unix:///run/docker.sock"], words].concat()).finish()
     }
 

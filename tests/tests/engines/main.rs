@@ -8,6 +8,7 @@ mod containerd;
 mod docker;
 mod podman;
 mod podman_rootless;
+mod swarm;
 mod world;
 
 use std::path::PathBuf;
@@ -23,7 +24,9 @@ use holm_tests::{PATIENCE, is_root, runtime_binary};
 /// When they are asked for, and this machine has not what they need.
 fn asked_for(engine: &str, programs: &[&str]) -> bool {
     let asked = std::env::var("HOLM_TEST_ENGINES").unwrap_or_default();
-    if !asked.split(',').any(|name| name == engine || name == "all") {
+    // A swarm is for whoever names it.
+    let among = |name: &str| name == engine || (name == "all" && engine != "swarm");
+    if !asked.split(',').any(among) {
         holm_testing::announce_omission(&format!("HOLM_TEST_ENGINES does not ask for {engine}"));
         return false;
     }
@@ -35,6 +38,25 @@ fn asked_for(engine: &str, programs: &[&str]) -> bool {
         );
     }
     true
+}
+
+/// The root of the Debian with dockerd in it, where docker is asked for.
+///
+/// # Panics
+///
+/// When it is, and there is none.
+fn docker_tree() -> Option<PathBuf> {
+    asked_for("docker", &[]).then(tree)
+}
+
+fn tree() -> PathBuf {
+    let tree = std::env::var("HOLM_TEST_DOCKER_TREE").map(PathBuf::from).unwrap_or_default();
+    assert!(
+        tree.join("usr/sbin/dockerd").is_file(),
+        "HOLM_TEST_ENGINES asks for dockerd: HOLM_TEST_DOCKER_TREE has to be the root of a Debian with dockerd in it \
+         (CONTRIBUTING.md), and is {tree:?}"
+    );
+    tree
 }
 
 /// The runtime that the engines are given.

@@ -87,6 +87,16 @@ impl World {
         self.call(&[&become_user, words].concat()).env("XDG_RUNTIME_DIR", "/mnt/user")
     }
 
+    /// A command on the host, of this machine's own programs.
+    pub(crate) fn outside(&self, words: &[&str]) -> Call {
+        Call::of(Path::new("/usr/bin/env"), &self.directory).words(words)
+    }
+
+    /// Its first process, as the host sees it.
+    pub(crate) fn init(&self) -> String {
+        self.init.to_string()
+    }
+
     /// A file of the test's directory, as the host sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -94,7 +104,9 @@ impl World {
 
     /// The directories of cgroups whose names have `word` in them, in whatever hierarchy.
     pub(crate) fn cgroups(&self, word: &str) -> Vec<PathBuf> {
-        let script = format!("find /sys/fs/cgroup -type d -name '*{word}*'");
+        let script = format!(
+            "find $(findmnt -nro TARGET -t cgroup,cgroup2) -mindepth 1 -type d -name '*{word}*' | sort -u"
+        );
         let found = self.call(&["sh", "-c", &script]).finish().ok();
         found.lines().map(PathBuf::from).collect()
     }
