@@ -23,14 +23,16 @@ fn nothing_of_who_enters_is_to_be_had() {
         if !ground.can_join() {
             return;
         }
+        // A process that is told to stop does so when it next returns from the kernel, out of an exec perhaps: whose name it
+        // has when it was looked at is who it was all the while.
         // Looked at with the same words, an ordinary process of the container is an open book.
         let script = format!(
             "{LOOK}; sleep 1000 & look $! > /tmp/open 2>/dev/null; kill $!; grep -c got /tmp/open; \
              while :; do for process in /proc/[0-9]*; do \
                  read -r name < $process/comm || continue; [ \"$name\" = holm ] || continue; \
                  kill -STOP ${{process#/proc/}} || continue; \
-                 read -r name < $process/comm; \
-                 if [ \"$name\" = holm ]; then look ${{process#/proc/}} >> /tmp/looked; echo caught >> /tmp/looked; fi; \
+                 look ${{process#/proc/}} > /tmp/look; read -r name < $process/comm; \
+                 if [ \"$name\" = holm ]; then cat /tmp/look >> /tmp/looked; echo caught >> /tmp/looked; fi; \
                  kill -CONT ${{process#/proc/}}; \
              done; done 2>/dev/null"
         );
