@@ -49,7 +49,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut narrator = Narrator::new(Verbosity::new(0, std::env::var("HOLM_LOG").ok().as_deref()));
     let failed = program.oci.status_of_failure();
-    match program.oci.execute(&mut narrator) {
+    let seen = program.oci.is_seen_from_inside();
+    let protected = if seen { holm_runtime::protect_own_program() } else { Ok(()) };
+    match protected.and_then(|()| program.oci.execute(&mut narrator)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             print_error(&error);

@@ -14,6 +14,7 @@
 
 mod command;
 mod create;
+mod descriptors;
 mod error;
 mod hints;
 mod hooks;
@@ -30,8 +31,8 @@ mod steps;
 
 pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 pub use lifecycle::{
-    Container, CreateRequest, Event, ExecRequest, config, create, delete, delete_made_of, events, exec, kill,
-    list, member, pause, plan, processes, resume, run, start, state, stats, update,
+    Container, CreateRequest, Event, ExecRequest, config, create, delete, delete_made_of, delete_of_process,
+    events, exec, kill, list, member, pause, plan, processes, resume, run, start, state, stats, update,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{IoSlice, Write};
-use std::mem::MaybeUninit;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -14,9 +13,9 @@ use holm_seccomp::{Filter, Listener};
 use holm_state::{Record, Status};
 use holm_sys::{Context, Errno, Error as CallError};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
 
+use crate::descriptors::send_descriptor;
 use crate::error::{Error, StepError};
 use crate::steps::{ChildBench, StepResult};
 
@@ -104,14 +103,7 @@ impl Agent {
     }
 
     fn send(&self, listener: BorrowedFd<'_>) -> holm_sys::Result<()> {
-        let message = self.message();
-        let descriptors = [listener];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        sendmsg(&self.socket, &[IoSlice::new(&message)], &mut control, SendFlags::NOSIGNAL)
-            .call(|| "sendmsg(seccomp agent)")?;
-        Ok(())
+        send_descriptor(self.socket.as_fd(), listener, &self.message()).call(|| "sendmsg(seccomp agent)")
     }
 }
 

@@ -127,6 +127,17 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// As [`Entry::read`], where the record has to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it is not; as there.
+    pub fn record(&self) -> Result<Record, Error> {
+        self.read()?.ok_or_else(|| Error::NotFound { id: self.id.clone() })
+    }
+}
+
 impl Locked {
     /// The container's id.
     pub fn id(&self) -> &str {
@@ -166,6 +177,15 @@ impl Locked {
     /// As there.
     pub fn read(&self) -> Result<Option<Record>, Error> {
         self.entry.read()
+    }
+
+    /// As [`Entry::record`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn record(&self) -> Result<Record, Error> {
+        self.entry.record()
     }
 
     /// Writes the record: beside the old one, then renamed over it.

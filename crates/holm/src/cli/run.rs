@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum};
 use holm_engine::options::{
     CapabilityChoice, ContainerName, HostName, Invalid, MapLine, MountOptions, NamespaceMode,
     NamespaceOptions, ProcessOptions, RequestedMount, RunOptions, RuntimeChoice, SecurityOption,
     SecurityOptions, SignalNumber, Size, Sysctl, Target, TimeMode, Ulimit, UserMode, parse_mount,
     parse_network_mode, parse_tmpfs, parse_volume,
 };
-use holm_engine::{Engine, Error, Result};
+use holm_engine::{Engine, Result};
+use holm_oci::PlanFormat;
+use holm_oci::output::Narrator;
 
 use super::process::ProcessArgs;
 use super::resources::ResourceArgs;
 use super::streams::StreamArgs;
-use holm_oci::output::{Narrator, answer};
 
 /// Run a command in a new container
 ///
@@ -72,15 +73,6 @@ pub(super) struct Run {
     /// The image, if it is one; then the command and its arguments
     #[arg(value_name = "IMAGE OR COMMAND", trailing_var_arg = true)]
     words: Vec<String>,
-}
-
-/// How a plan is printed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PlanFormat {
-    /// A numbered list.
-    Text,
-    /// For machines.
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -248,14 +240,7 @@ impl Run {
         let engine = Engine::open()?;
         let Some(format) = plan else { return engine.run(&options, narrator) };
         let plan = engine.dry_run(&options, narrator)?;
-        match format {
-            PlanFormat::Text => answer(plan)?,
-            PlanFormat::Json => {
-                let json = serde_json::to_string_pretty(&plan)
-                    .map_err(|error| Error::new("cannot write the plan as JSON").with_cause(error))?;
-                answer(json + "\n")?;
-            }
-        }
+        format.print(&plan)?;
         Ok(0)
     }
 

@@ -4,9 +4,11 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use holm_runtime::{Because, CreateRequest, Error, Observer, Result};
+use holm_plan::Plan;
+use holm_runtime::{CreateRequest, Error, Observer, Result};
 use oci_spec::runtime::Spec;
 
+use super::handles::Handles;
 use super::{Bench, json};
 use crate::attended::run_bundle;
 use crate::output::answer;
@@ -14,10 +16,24 @@ use crate::output::answer;
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
-    /// For people.
+    /// A numbered list.
     Text,
     /// For machines.
     Json,
+}
+
+impl PlanFormat {
+    /// Prints it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn print(self, plan: &Plan) -> Result<()> {
+        match self {
+            Self::Text => answer(plan),
+            Self::Json => answer(json(plan)?),
+        }
+    }
 }
 
 /// What create and run take both.
@@ -31,21 +47,8 @@ struct Common {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// A socket that takes the terminal of the container
-    #[arg(long, value_name = "PATH")]
-    console_socket: Option<PathBuf>,
-
-    /// A file that gets the pid of the container's process
-    #[arg(long, value_name = "PATH")]
-    pid_file: Option<PathBuf>,
-
-    /// A socket that takes a pidfd of the container's process
-    #[arg(long, value_name = "PATH")]
-    pidfd_socket: Option<PathBuf>,
-
-    /// How many descriptors, from 3 on, the container gets
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
+    #[command(flatten)]
+    handles: Handles,
 
     /// Move the root onto / in place of pivot_root(2), for a root in a ramfs: less sure a border
     #[arg(long)]
@@ -124,23 +127,14 @@ impl Run {
             let _left_alone: OwnedFd = holm_runtime::run(&bench.root, &request, bench.narrator)?.pidfd;
             return Ok(0);
         }
-        let attended = run_bundle(&bench.root, &request, terminal(&config), bench.narrator);
-        let made = attended.is_ok() || holm_runtime::state(&bench.root, request.id).is_ok();
-        if self.keep || !made {
-            return attended;
-        }
-        let bundle = std::path::absolute(request.bundle).because(|| "find the bundle again")?;
-        let deleted = holm_runtime::delete_made_of(&bench.root, request.id, &bundle, bench.narrator);
-        let status = attended?;
-        deleted?;
-        Ok(status)
+        run_bundle(&bench.root, &request, terminal(&config), self.keep, bench.narrator)
     }
 }
 
 impl Common {
     /// Sockets that systemd has opened are handed on as well (sd_listen_fds(3)).
     fn preserved(&self) -> u32 {
-        self.preserve_fds.saturating_add(listen_fds())
+        self.handles.preserve_fds.saturating_add(listen_fds())
     }
 
     fn config(&self, bench: &mut Bench<'_>) -> Result<Spec> {
@@ -164,9 +158,9 @@ impl Common {
     fn request<'a>(&'a self, bench: &Bench<'a>, config: &'a Spec) -> CreateRequest<'a> {
         CreateRequest {
             config: Some(config),
-            console_socket: self.console_socket.as_deref(),
-            pid_file: self.pid_file.as_deref(),
-            pidfd_socket: self.pidfd_socket.as_deref(),
+            console_socket: self.handles.console_socket.as_deref(),
+            pid_file: self.handles.pid_file.as_deref(),
+            pidfd_socket: self.handles.pidfd_socket.as_deref(),
             preserved: bench.inherited,
             no_pivot: self.no_pivot,
             keep_keyring: self.no_new_keyring,
@@ -192,10 +186,6 @@ fn no_console_socket(command: &str) -> Error {
 }
 
 fn print_plan(request: &CreateRequest<'_>, format: PlanFormat) -> Result<u8> {
-    let plan = holm_runtime::plan(request)?;
-    match format {
-        PlanFormat::Text => answer(plan)?,
-        PlanFormat::Json => answer(json(&plan)?)?,
-    }
+    format.print(&holm_runtime::plan(request)?)?;
     Ok(0)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use holm_runtime::{Event, Result};
 use serde::Serialize;
 
-use super::{Bench, compact_json};
+use super::{Bench, compact};
 use crate::output::answer;
 
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ impl Events {
             Event::Stats(stats) => ("stats", Some(&**stats)),
             Event::Oom => ("oom", None),
         };
-        compact_json(&Shown { r#type: kind, id: &self.id, data })
+        compact(&Shown { r#type: kind, id: &self.id, data })
     }
 }
 

@@ -10,6 +10,7 @@ use holm_sys::Context;
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec, User};
 
 use super::Bench;
+use super::handles::Handles;
 use crate::attended::exec_process;
 
 #[derive(Debug, Args)]
@@ -18,21 +19,8 @@ pub(super) struct Exec {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["cwd", "env", "user", "tty", "cap", "additional_gids", "apparmor", "process_label"])]
     process: Option<PathBuf>,
 
-    /// A socket that takes the terminal of the process
-    #[arg(long, value_name = "PATH")]
-    console_socket: Option<PathBuf>,
-
-    /// A file that gets the pid of the process
-    #[arg(long, value_name = "PATH")]
-    pid_file: Option<PathBuf>,
-
-    /// A socket that takes a pidfd of the process
-    #[arg(long, value_name = "PATH")]
-    pidfd_socket: Option<PathBuf>,
-
-    /// How many descriptors, from 3 on, the process gets
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
+    #[command(flatten)]
+    handles: Handles,
 
     /// Do not wait for its end
     #[arg(short, long)]
@@ -115,7 +103,7 @@ impl std::str::FromStr for Ids {
 
 impl Exec {
     pub(super) fn preserved(&self) -> u32 {
-        self.preserve_fds
+        self.handles.preserve_fds
     }
 
     pub(super) fn execute(self, bench: &mut Bench<'_>) -> Result<u8> {
@@ -124,15 +112,15 @@ impl Exec {
             None => self.of_container(&holm_runtime::config(&bench.root, &self.id)?, bench.narrator),
         };
         let terminal = process.terminal().unwrap_or(false);
-        if self.detach && terminal && self.console_socket.is_none() {
+        if self.detach && terminal && self.handles.console_socket.is_none() {
             return Err(Error::new("cannot run a process with a terminal and leave it alone")
                 .with_cause("nobody takes the terminal")
                 .with_hint("give --console-socket, or do without --tty or --detach"));
         }
         let request = ExecRequest {
-            console_socket: self.console_socket.as_deref(),
-            pid_file: self.pid_file.as_deref(),
-            pidfd_socket: self.pidfd_socket.as_deref(),
+            console_socket: self.handles.console_socket.as_deref(),
+            pid_file: self.handles.pid_file.as_deref(),
+            pidfd_socket: self.handles.pidfd_socket.as_deref(),
             preserved: bench.inherited,
             cgroups: &self.cgroup,
             ignore_paused: self.ignore_paused,

@@ -4,6 +4,7 @@ mod create;
 mod events;
 mod exec;
 mod features;
+mod handles;
 mod lifecycle;
 mod list;
 mod pause;
@@ -157,15 +158,13 @@ impl Oci {
         if matches!(self.operation, Operation::Exec(_)) { 255 } else { 1 }
     }
 
-    /// Does what was said, and answers with the exit status.
+    /// Does what was said, and answers with the exit status. Where [`Self::is_seen_from_inside`], the program has been put
+    /// out of reach (`holm_runtime::protect_own_program`) by who calls this.
     ///
     /// # Errors
     ///
     /// What failed; it is in the log already.
     pub fn execute(self, narrator: &mut Narrator) -> Result<u8> {
-        if self.is_seen_from_inside() {
-            holm_runtime::protect_own_program()?;
-        }
         // Before anything is opened here: it could have the number of a descriptor that is to be handed on.
         let inherited = holm_sys::inherit(self.preserved());
         self.global.prepare(narrator)?;
@@ -250,7 +249,7 @@ fn not_yet(command: &str) -> Error {
         .with_hint("runc and crun do, with CRIU; a container is bound to the runtime that has made it")
 }
 
-/// A value as JSON in one line, as runc prints lists.
+/// A value as JSON on one line, for programs; lists are so from runc.
 fn compact(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string(value);
     text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
@@ -259,11 +258,5 @@ fn compact(value: &impl serde::Serialize) -> Result<String> {
 /// A value as JSON, for people too.
 fn json(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
-}
-
-/// A value as JSON on one line, for programs.
-fn compact_json(value: &impl serde::Serialize) -> Result<String> {
-    let text = serde_json::to_string(value);
     text.map(|text| text + "\n").map_err(|error| Error::new("cannot write JSON").with_cause(error))
 }

@@ -35,7 +35,7 @@ impl Ps {
         self.take_late_format()?;
         let pids = holm_runtime::processes(&bench.root, &self.id)?;
         let text = match self.format {
-            Format::Json => super::compact_json(&pids)?,
+            Format::Json => super::compact(&pids)?,
             Format::Table => table(&listed(&self.options)?, &pids)?,
         };
         answer(text)?;

@@ -1,7 +1,6 @@
 //! create.
 
-use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -9,16 +8,16 @@ use holm_cgroups::{Cgroup, CgroupPath};
 use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Pid;
 
 use crate::create::handshake::Working;
 use crate::create::parent::{self, Birth, Made, system};
 use crate::create::program::Program;
 use crate::create::{ChildOrders, Start};
-use crate::error::{Because, Error};
+use crate::error::Error;
 use crate::hooks::{self, Told};
 use crate::lifecycle::delete::destroy;
+use crate::lifecycle::hand_out::{connect_console, send_pidfd, write_pid_file};
 use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
@@ -459,45 +458,4 @@ fn undo(steps: &[Step], bench: &ParentBench<'_>) -> Left {
         None | Some(Ok(())) => Left::Nothing,
         Some(Err(_)) => Left::Cgroup,
     }
-}
-
-pub(crate) fn connect_console(path: &Path) -> Result<OwnedFd, Error> {
-    let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| {
-        Error::new(format!("cannot connect to the console socket {}", path.display()))
-            .with_cause(error)
-            .with_hint("somebody must listen on it before the container is created")
-    })?;
-    Ok(stream.into())
-}
-
-/// Over a connection to the socket; the bytes beside the descriptor say what it is.
-pub(crate) fn send_pidfd(path: &Path, pidfd: &OwnedFd) -> Result<(), Error> {
-    let failed = || format!("cannot send the pidfd to the socket {}", path.display());
-    let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| {
-        Error::new(failed())
-            .with_cause(error)
-            .with_hint("somebody must listen on it before the container is created")
-    })?;
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [pidfd.as_fd()];
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    let bytes = [std::io::IoSlice::new(b"pidfd")];
-    sendmsg(&stream, &bytes, &mut control, SendFlags::NOSIGNAL).because(failed)?;
-    Ok(())
-}
-
-/// Beside it, then renamed: who waits for the file finds it whole.
-pub(crate) fn write_pid_file(path: &Path, pid: Pid) -> Result<(), Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{pid}.new"));
-    let write = || {
-        let mut file = std::fs::File::create_new(&beside)?;
-        let written =
-            file.write_all(pid.to_string().as_bytes()).and_then(|()| std::fs::rename(&beside, path));
-        written.inspect_err(|_| _ = std::fs::remove_file(&beside))
-    };
-    write().map_err(|error| {
-        Error::new(format!("cannot write the pid file {}", path.display())).with_cause(error)
-    })
 }

@@ -27,7 +27,7 @@ pub enum Event {
 ///
 /// When it has no cgroup of its own, by which they are known.
 pub fn processes(root: &Root, id: &str) -> Result<Vec<i32>, Error> {
-    let record = record(root, id)?;
+    let record = root.entry(id)?.record()?;
     let processes = cgroup(&record, "list the processes of")?.processes();
     let pids =
         processes.map_err(|error| system(&format!("list the processes of container {id:?}"), error))?;
@@ -120,12 +120,8 @@ fn read_stats(record: &Record, group: &Cgroup) -> Result<Stats, Error> {
     group.stats().map_err(|error| system(&format!("measure container {:?}", record.id), error))
 }
 
-fn record(root: &Root, id: &str) -> Result<Record, Error> {
-    Ok(root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?)
-}
-
 fn alive(root: &Root, id: &str) -> Result<Record, Error> {
-    let record = record(root, id)?;
+    let record = root.entry(id)?.record()?;
     match record.status() {
         status @ (Status::Stopped | Status::Creating) => {
             Err(holm_state::Error::Illegal { action: "measure", id: id.to_owned(), status }.into())

@@ -19,7 +19,7 @@ const SIGKILL: i32 = Signal::KILL.as_raw();
 ///
 /// When the container is neither created nor running.
 pub fn kill(root: &Root, id: &str, number: i32, all: bool) -> Result<(), Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = root.entry(id)?.record()?;
     if all {
         return kill_all(&record, number);
     }

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod events;
 mod exec;
+mod hand_out;
 mod kill;
 mod pause;
 mod start;
@@ -11,7 +12,7 @@ mod state;
 mod update;
 
 pub use create::{Container, CreateRequest, create, plan, run};
-pub use delete::{delete, delete_made_of};
+pub use delete::{delete, delete_made_of, delete_of_process};
 pub use events::{Event, events, processes, stats};
 pub use exec::{ExecRequest, exec};
 pub use kill::kill;

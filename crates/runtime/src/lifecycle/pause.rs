@@ -43,7 +43,7 @@ pub fn resume(root: &Root, id: &str) -> Result<(), Error> {
 /// Under the lock: nobody starts or deletes it meanwhile.
 fn frozen_or_not(root: &Root, id: &str, what: &str) -> Result<(Record, Cgroup), Error> {
     let entry = root.entry(id)?.lock()?;
-    let record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = entry.record()?;
     let cgroup = cgroup(&record, what)?;
     Ok((record, cgroup))
 }

@@ -68,7 +68,7 @@ pub(crate) fn executed(refusal: holm_sys::Result<Option<Failure>>) -> Result<(),
 }
 
 fn created(entry: &Locked, id: &str) -> Result<Record, Error> {
-    let record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = entry.record()?;
     match record.status_now() {
         Status::Created => Ok(record),
         status => Err(holm_state::Error::Illegal { action: "start", id: id.to_owned(), status }.into()),

@@ -10,7 +10,7 @@ use crate::error::Error;
 ///
 /// When there is none of this id.
 pub fn state(root: &Root, id: &str) -> Result<State, Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = root.entry(id)?.record()?;
     Ok(record.state())
 }
 
@@ -20,7 +20,7 @@ pub fn state(root: &Root, id: &str) -> Result<State, Error> {
 ///
 /// When there is no such container; when the file is gone, or not a configuration any more.
 pub fn config(root: &Root, id: &str) -> Result<oci_spec::runtime::Spec, Error> {
-    let record = root.entry(id)?.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let record = root.entry(id)?.record()?;
     Ok(holm_spec::read_config(&record.config)?.0)
 }
 
@@ -49,6 +49,5 @@ pub fn list(root: &Root) -> Result<Vec<State>, Error> {
 
 /// The record of a container that nobody is about to start or to delete: whoever is holds the lock until it is done.
 pub(crate) fn settled(root: &Root, id: &str) -> Result<Record, Error> {
-    let missing = || holm_state::Error::NotFound { id: id.to_owned() };
-    Ok(root.entry(id)?.lock()?.read()?.ok_or_else(missing)?)
+    Ok(root.entry(id)?.lock()?.record()?)
 }

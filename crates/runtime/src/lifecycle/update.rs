@@ -18,7 +18,7 @@ pub fn update(root: &Root, id: &str, resources: &oci_spec::runtime::LinuxResourc
     // Who builds the whole section out of nothing has a 0 there, which is no limit to ask for.
     limits.pids = limits.pids.filter(|limit| *limit != 0);
     let entry = root.entry(id)?.lock()?;
-    let mut record = entry.read()?.ok_or_else(|| holm_state::Error::NotFound { id: id.to_owned() })?;
+    let mut record = entry.record()?;
     if record.status() == Status::Stopped {
         let status = Status::Stopped;
         return Err(holm_state::Error::Illegal { action: "update", id: id.to_owned(), status }.into());

@@ -1,17 +1,15 @@
 //! The container's terminal.
 
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use holm_mounts::Detached;
 use holm_sys::Context;
 use rustix::fs::{self, Gid, Mode, OFlags, Uid};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::descriptors::send_descriptor;
 use crate::error::StepError;
 use crate::steps::{ChildBench, StepResult};
 
@@ -47,13 +45,8 @@ pub(crate) fn open(bench: &mut ChildBench, size: Option<(u16, u16)>, console: bo
 }
 
 fn send(socket: &OwnedFd, master: BorrowedFd<'_>) -> StepResult {
-    let descriptors = [master];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    let name = IoSlice::new(PTMX.as_bytes());
-    sendmsg(socket, &[name], &mut control, SendFlags::NOSIGNAL).call(|| "sendmsg(console socket)")?;
-    Ok(())
+    let sent = send_descriptor(socket.as_fd(), master, PTMX.as_bytes());
+    Ok(sent.call(|| "sendmsg(console socket)")?)
 }
 
 /// Leaves the caller's session; with a terminal, the standard streams become it.
