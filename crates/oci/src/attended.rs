@@ -5,10 +5,10 @@ use std::path::Path;
 
 use holm_foreground::{ConsoleSocket, Session, Signals, attend};
 use holm_runtime::{Because, CreateRequest, ExecRequest, Observer, Result};
-use holm_state::Root;
+use holm_state::{ProcessId, Root};
 
-/// Creates and starts the container of `request`, and attends to it until it ends. A `terminal` is the caller's, unless
-/// the request has a socket for it.
+/// Creates and starts the container of `request`, attends to it until it ends, and deletes it unless it is to be kept. A
+/// `terminal` is the caller's, unless the request has a socket for it.
 ///
 /// # Errors
 ///
@@ -17,13 +17,23 @@ pub(crate) fn run_bundle(
     root: &Root,
     request: &CreateRequest<'_>,
     terminal: bool,
+    keep: bool,
     observer: &mut dyn Observer,
 ) -> Result<u8> {
     let signals = Signals::hold()?;
     let terminal = Terminal::new(root, terminal && request.console_socket.is_none())?;
     let socket = terminal.socket().or(request.console_socket);
     let container = holm_runtime::run(root, &CreateRequest { console_socket: socket, ..*request }, observer)?;
-    terminal.attend_to(container.pidfd.as_fd(), &signals)
+    // Asked before it is reaped: by then its pid may be another's.
+    let process = ProcessId::of(container.pid);
+    let attended = terminal.attend_to(container.pidfd.as_fd(), &signals);
+    let deleted = match process.filter(|_| !keep) {
+        Some(process) => holm_runtime::delete_of_process(root, request.id, process, observer),
+        None => Ok(()),
+    };
+    let status = attended?;
+    deleted?;
+    Ok(status)
 }
 
 /// Runs a process in a container and attends to it until it ends. A terminal is the caller's, as for [`run_bundle`].

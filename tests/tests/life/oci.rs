@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use holm_tests::bundle::{Bundle, config, process, read_pid};
 use holm_tests::{Ground, busy_wait, host_links, is_root, links_of, own_runtime};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::wait_for_end;
@@ -142,6 +143,42 @@ fn run_does_it_all_and_hands_on_the_status() {
         assert_eq!(running.line(), "ready");
         bundle.oci(&["kill", &bundle.id, "KILL"]).finish().ok();
         running.wait().ends(137);
+    });
+}
+
+#[test]
+fn a_second_run_of_a_taken_id_leaves_the_first_alone() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "twice", "echo ready; exec sleep 1000");
+        let mut first = bundle.oci(&["run", &bundle.id]).start();
+        assert_eq!(first.line(), "ready");
+        let pid = bundle.pid();
+        bundle.call("run").fails(125).mentions(&bundle.id);
+        assert_eq!((bundle.status().as_str(), bundle.pid()), ("running", pid));
+        bundle.oci(&["kill", &bundle.id, "KILL"]).finish().ok();
+        first.wait().ends(137);
+        ground.assert_clean();
+    });
+}
+
+#[test]
+fn a_run_deletes_what_it_made_and_not_what_came_after_it() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "after", "echo ready; exec sleep 1000");
+        let mut first = bundle.oci(&["run", &bundle.id]).start();
+        assert_eq!(first.line(), "ready");
+        // Refused when `first` has let go of the container.
+        bundle.call("start").fails(125).mentions("running");
+        // It is stopped, so that it sees the end of its container when there is another one.
+        first.signal(Signal::STOP.as_raw());
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        bundle.create(&[]).ok();
+        let pid = bundle.pid();
+        first.signal(Signal::CONT.as_raw());
+        first.wait().ends(137);
+        assert_eq!((bundle.status().as_str(), bundle.pid()), ("created", pid));
+        bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        ground.assert_clean();
     });
 }
 

@@ -1,7 +1,7 @@
 //! delete.
 
 use holm_cgroups::Cgroup;
-use holm_state::{Locked, Record, Root, Status};
+use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
@@ -44,10 +44,31 @@ pub fn delete_made_of(
     bundle: &Path,
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
+    remove_if(root, id, |record| record.is_none_or(|record| record.bundle == bundle), observer)
+}
+
+/// Removes the container whose process was `process`, running or not; one of this id that somebody else has made stays.
+///
+/// # Errors
+///
+/// When something of it cannot be removed.
+pub fn delete_of_process(
+    root: &Root,
+    id: &str,
+    process: ProcessId,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    remove_if(root, id, |record| record.is_some_and(|record| record.process == Some(process)), observer)
+}
+
+fn remove_if(
+    root: &Root,
+    id: &str,
+    meant: impl FnOnce(Option<&Record>) -> bool,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
     match find(root, id)? {
-        Some((entry, record)) if record.as_ref().is_none_or(|record| record.bundle == bundle) => {
-            remove(entry, record.as_ref(), true, observer)
-        }
+        Some((entry, record)) if meant(record.as_ref()) => remove(entry, record.as_ref(), true, observer),
         _ => Ok(()),
     }
 }
