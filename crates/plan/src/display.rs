@@ -64,6 +64,12 @@ impl fmt::Display for Step {
             Self::JoinNamespace { kind, path } => write!(f, "join the {kind} namespace {}", path.display()),
             Self::JoinProcess { kinds } => write!(f, "join the container's namespaces {kinds}"),
             Self::WriteIdMaps { uids, gids, writer } => write_maps(f, uids, gids, *writer),
+            Self::MoveNetDevice { device, name, .. } if device == name => {
+                write!(f, "move the network device {device} into the container")
+            }
+            Self::MoveNetDevice { device, name, .. } => {
+                write!(f, "move the network device {device} into the container, as {name}")
+            }
             Self::TakeIds { ids: Some((uid, gid)) } => write!(f, "take uid {uid} and gid {gid}"),
             Self::TakeIds { ids: None } => f.write_str("take ids of the joined user namespace"),
             Self::UnshareCgroup => f.write_str("make a cgroup namespace"),

@@ -212,6 +212,16 @@ pub enum Step {
         /// By whom.
         writer: IdMapWriter,
     },
+    /// A network device of the caller's network namespace becomes the container's, with its lasting addresses, and is up there.
+    MoveNetDevice {
+        /// Its name on the host.
+        device: String,
+        /// Its name in the container; a `%d` at its end is the first number that is free there.
+        name: String,
+        /// The network namespace, where it is not the child's new one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        into: Option<PathBuf>,
+    },
     /// A copy of a mount of the host is taken, and waits.
     TakeMount {
         /// Its number.

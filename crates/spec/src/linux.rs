@@ -7,7 +7,7 @@ use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
 use crate::attributes::word;
-use crate::{Device, Error, Limits, PropagationChange, Seccomp, Surroundings, resources};
+use crate::{Device, Error, Limits, NetDevice, PropagationChange, Seccomp, Surroundings, resources};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Linux {
     pub sysctl: BTreeMap<String, String>,
     /// The nodes beyond the default ones.
     pub devices: Vec<Device>,
+    /// Network devices of the host that become the container's.
+    pub net_devices: Vec<NetDevice>,
     /// Paths that read as empty.
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
@@ -76,6 +78,7 @@ impl Linux {
                 .enumerate()
                 .map(|(index, device)| Device::check(device, index))
                 .collect::<Result<_, _>>()?,
+            net_devices: NetDevice::check_all(linux.net_devices().as_ref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             surroundings: Surroundings::check(linux)?,
@@ -88,6 +91,9 @@ impl Linux {
         };
         section.check_maps()?;
         section.check_sysctl()?;
+        if !section.net_devices.is_empty() && !section.namespaces.contains_key(&Kind::Network) {
+            return Err(Error::invalid("linux.netDevices", "set", "only with a network namespace"));
+        }
         if section.time_offsets.is_some() && !section.is_new(Kind::Time) {
             return Err(Error::invalid("linux.timeOffsets", "set", "only with a new time namespace"));
         }

@@ -18,8 +18,5 @@ type Sections = Vec<(&'static str, bool)>;
 
 fn linux(config: &oci::Spec) -> Sections {
     let Some(linux) = config.linux() else { return Vec::new() };
-    vec![
-        ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
-        ("linux.intelRdt", linux.intel_rdt().is_some()),
-    ]
+    vec![("linux.intelRdt", linux.intel_rdt().is_some())]
 }

@@ -164,6 +164,9 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
         linux["resources"] = json!({"memory": {"limit": 1_000_000}, "pids": {"limit": 50},
                                     "devices": [{"allow": false, "access": "rwm"}]});
     }
+    if words.limits && of_kind(wishes, Kind::Network) != Wish::Share {
+        linux["netDevices"] = json!({"eth1": {"name": "net%d"}, "eth2": {}});
+    }
     if let Some(word) = words.propagation {
         linux["rootfsPropagation"] = word.into();
     }
@@ -321,6 +324,6 @@ mod tests {
         }
         assert!(plans > 650, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 48, "{steps:?}");
+        assert_eq!(steps.len(), 49, "{steps:?}");
     }
 }

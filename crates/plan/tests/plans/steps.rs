@@ -31,6 +31,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::SetHostname { .. }
         | Step::SetDomainname { .. }
         | Step::LoopbackUp
+        | Step::MoveNetDevice { .. }
         | Step::WriteSysctl { .. } => Subject::Namespace,
         Step::TakeMount { .. }
         | Step::SeverMounts

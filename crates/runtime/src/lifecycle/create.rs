@@ -24,6 +24,7 @@ use crate::probe::probe_for;
 use crate::report::Narrator;
 use crate::seccomp::Agent;
 use crate::steps::ParentBench;
+use crate::steps::network::Moves;
 
 /// How long a cgroup may take to become empty once its processes are killed.
 pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
@@ -250,10 +251,15 @@ impl Work<'_> {
             child: None,
             taken: Vec::new(),
             score: None,
+            network: None,
             told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
         let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
-        made.map_err(|error| (error, undo(&self.plan.undo, &bench)))
+        made.map_err(|error| {
+            let lost = bench.network.take().map(Moves::put_back).unwrap_or_default();
+            lost.iter().for_each(|lost| observer.note(lost));
+            (error, undo(&self.plan.undo, &bench))
+        })
     }
 
     fn run(

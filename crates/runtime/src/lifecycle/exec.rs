@@ -173,6 +173,7 @@ fn make(
         target: Some(target),
         child: None,
         taken: Vec::new(),
+        network: None,
         told: None,
         score: None,
     };

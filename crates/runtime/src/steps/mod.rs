@@ -9,6 +9,7 @@ pub(crate) mod idmaps;
 pub(crate) mod masks;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod network;
 pub(crate) mod privileges;
 pub(crate) mod root;
 pub(crate) mod take;
@@ -39,6 +40,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) child: Option<Pid>,
     /// Mounts that were taken for the child.
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
+    /// Network devices that became the container's.
+    pub(crate) network: Option<network::Moves>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
     /// The oom_score_adj that this process had before it took that of the child.
@@ -63,6 +66,9 @@ impl ParentBench<'_> {
                 &take::Source { path, recursive: *recursive, follow: *follow },
                 idmap.as_ref(),
             ),
+            Step::MoveNetDevice { device, name, into } => {
+                network::move_device(self, device, name, into.as_deref())
+            }
             Step::SetOomScoreAdj { score, required } => {
                 attributes::set_oom_score_adj(self, *score, *required)
             }
