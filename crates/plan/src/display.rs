@@ -59,6 +59,11 @@ impl fmt::Display for Step {
             Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
             Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
             Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),
+            Self::MakeRdtGroup { group } => {
+                write!(f, "have the resctrl group {}", group.directory().display())
+            }
+            Self::EnterRdtGroup => f.write_str("enter the resctrl group"),
+            Self::RemoveRdtGroup => f.write_str("remove the resctrl group, as far as it was made"),
             Self::EnterCgroup => f.write_str("enter the cgroup"),
             Self::RemoveCgroup => f.write_str("remove the cgroup"),
             Self::JoinNamespace { kind, path } => write!(f, "join the {kind} namespace {}", path.display()),

@@ -21,6 +21,9 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::AllowDevices { .. }
         | Step::DelegateCgroup { .. }
         | Step::EnterCgroup
+        | Step::MakeRdtGroup { .. }
+        | Step::EnterRdtGroup
+        | Step::RemoveRdtGroup
         | Step::RemoveCgroup => Subject::Cgroup,
         Step::JoinNamespace { .. }
         | Step::JoinProcess { .. }
@@ -75,6 +78,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
 pub(crate) fn undone_by(step: &Step) -> Option<Step> {
     match step {
         Step::CreateCgroup { .. } | Step::StartUnit { .. } => Some(Step::RemoveCgroup),
+        Step::MakeRdtGroup { .. } => Some(Step::RemoveRdtGroup),
         _ => None,
     }
 }
