@@ -12,6 +12,7 @@ mod device;
 mod device_rules;
 mod error;
 mod hooks;
+mod json;
 mod lenient;
 mod linux;
 mod load;
