@@ -20,6 +20,7 @@ mod phases;
 mod privileges;
 mod seccomp;
 mod step;
+mod streams;
 
 pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, Given, JoinTarget, plan_exec};

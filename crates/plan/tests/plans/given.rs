@@ -321,6 +321,6 @@ mod tests {
         }
         assert!(plans > 650, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 48, "{steps:?}");
+        assert_eq!(steps.len(), 49, "{steps:?}");
     }
 }

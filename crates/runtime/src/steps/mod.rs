@@ -11,6 +11,7 @@ pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod privileges;
 pub(crate) mod root;
+pub(crate) mod streams;
 pub(crate) mod take;
 pub(crate) mod terminal;
 
@@ -66,6 +67,7 @@ impl ParentBench<'_> {
             Step::SetOomScoreAdj { score, required } => {
                 attributes::set_oom_score_adj(self, *score, *required)
             }
+            Step::GiveStreams { uid } => streams::give(*uid),
             Step::RunHook { kind, hook } => {
                 let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
                 told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
@@ -179,6 +181,7 @@ impl ChildBench {
     fn run_privileges(&mut self, step: &Step) -> StepResult {
         match step {
             Step::NewKeyring => privileges::new_keyring(),
+            Step::GiveStreams { uid } => streams::give(*uid),
             Step::NewSession { terminal_owner } => terminal::new_session(self, *terminal_owner),
             Step::SetRlimit { resource, limit } => privileges::set_rlimit(*resource, *limit),
             Step::NoNewPrivileges => privileges::no_new_privileges(),

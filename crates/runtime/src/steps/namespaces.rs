@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use holm_namespaces::{
-    Kind, Kinds, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd, unshare,
+    IdMap, Kind, Kinds, Mapping, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd,
+    unshare,
 };
 use holm_sys::Context;
 use rustix::fs::{self, Mode, OFlags, ResolveFlags};
@@ -50,6 +51,16 @@ pub(crate) fn first_mapped(text: &str) -> Option<u32> {
     let first = |line: &str| line.split_ascii_whitespace().next()?.parse::<u32>().ok();
     let mapped: Vec<u32> = text.lines().filter_map(first).collect();
     if mapped.contains(&0) { Some(0) } else { mapped.first().copied() }
+}
+
+/// What `id` is outside, by the text of an id map.
+pub(crate) fn outside(text: &str, id: u32) -> Option<u32> {
+    let mapping = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse);
+        let (container, host, size) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some(Mapping { container, host, size })
+    };
+    IdMap::new(text.lines().filter_map(mapping).collect()).ok()?.to_host(id)
 }
 
 /// A cgroup namespace, rooted at the cgroup that this process is in.
