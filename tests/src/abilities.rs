@@ -83,11 +83,9 @@ impl Other {
             }
             // runc takes a user namespace without maps from 1.2 on, which is its first of the specification's 1.1.
             Ability::DomainName | Ability::JoinUserNamespace => self.specification() >= (1, 1),
-            Ability::MapsWithoutRoot | Ability::RootlessGroups | Ability::ReadOnlyCgroupDirectory => {
-                !self.version.starts_with("runc ")
-            }
-            // It is the caller who has to mount them for any runtime but Holm's.
-            Ability::RootlessLayers => false,
+            Ability::MapsWithoutRoot | Ability::RootlessGroups => !self.version.starts_with("runc "),
+            // It is the caller who has to mount layers for any runtime but Holm's.
+            Ability::RootlessLayers | Ability::ReadOnlyCgroupDirectory => false,
         }
     }
 

@@ -59,11 +59,22 @@ impl fmt::Display for Step {
             Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
             Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
             Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),
+            Self::MakeRdtGroup { group } => {
+                write!(f, "have the resctrl group {}", group.directory().display())
+            }
+            Self::EnterRdtGroup => f.write_str("enter the resctrl group"),
+            Self::RemoveRdtGroup => f.write_str("remove the resctrl group, as far as it was made"),
             Self::EnterCgroup => f.write_str("enter the cgroup"),
             Self::RemoveCgroup => f.write_str("remove the cgroup"),
             Self::JoinNamespace { kind, path } => write!(f, "join the {kind} namespace {}", path.display()),
             Self::JoinProcess { kinds } => write!(f, "join the container's namespaces {kinds}"),
             Self::WriteIdMaps { uids, gids, writer } => write_maps(f, uids, gids, *writer),
+            Self::MoveNetDevice { device, name, .. } if device == name => {
+                write!(f, "move the network device {device} into the container")
+            }
+            Self::MoveNetDevice { device, name, .. } => {
+                write!(f, "move the network device {device} into the container, as {name}")
+            }
             Self::TakeIds { ids: Some((uid, gid)) } => write!(f, "take uid {uid} and gid {gid}"),
             Self::TakeIds { ids: None } => f.write_str("take ids of the joined user namespace"),
             Self::UnshareCgroup => f.write_str("make a cgroup namespace"),

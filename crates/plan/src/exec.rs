@@ -33,6 +33,8 @@ pub struct Given<'a> {
     pub surroundings: Surroundings,
     /// The filter of its system calls.
     pub filter: Option<&'a Filter>,
+    /// Whether it is in a group of resctrl.
+    pub rdt: bool,
 }
 
 /// What is done to run a process in a container.
@@ -43,6 +45,9 @@ pub struct ExecPlan {
     pub prepare: Vec<Step>,
     /// The clone, by a process between that joins first.
     pub clone: CloneStep,
+    /// By the parent, while the child waits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adopt: Vec<Step>,
     /// By the child.
     pub isolate: Vec<Step>,
     /// By the child, inside.
@@ -104,6 +109,7 @@ pub fn plan_exec(
             .chain(streams::by_parent(process, owner_outside))
             .collect(),
         clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between },
+        adopt: given.rdt.then_some(Step::EnterRdtGroup).into_iter().collect(),
         isolate,
         privileges,
         command: Command {

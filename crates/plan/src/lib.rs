@@ -18,6 +18,7 @@ mod mounts;
 mod namespaces;
 mod phases;
 mod privileges;
+mod rdt;
 mod seccomp;
 mod step;
 mod streams;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use holm_credentials::Capability;
 use holm_namespaces::{IdMap, Kind, join_order};
-use holm_spec::{NamespaceChoice, Spec};
+use holm_spec::{NamespaceChoice, NetDevice, Spec};
 
 use crate::decide::Draft;
 use crate::{Error, HostFacts, IdMapWriter, Step};
@@ -31,11 +32,24 @@ pub(crate) fn check(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
         let hint = "leave it out; what it owns can be joined only by who has CAP_SYS_ADMIN in it";
         return Err(Error::new("join a user namespace", "it is the caller's own", hint));
     }
+    check_net_devices(spec, facts)?;
     let named = spec.hostname.is_some() || spec.domainname.is_some();
     needs_other(spec, facts, Kind::Uts, named, "set the hostname")?;
     for name in spec.linux.sysctl.keys() {
         let kind = holm_spec::sysctl_namespace(&name.replace('/', "."));
         kind.map_or(Ok(()), |kind| needs_other(spec, facts, kind, true, &format!("set the sysctl {name}")))?;
+    }
+    Ok(())
+}
+
+/// They are moved by the parent, out of its network namespace into another one.
+fn check_net_devices(spec: &Spec, facts: &HostFacts) -> Result<(), Error> {
+    let wanted = !spec.linux.net_devices.is_empty();
+    needs_other(spec, facts, Kind::Network, wanted, "move network devices into the container")?;
+    if wanted && !(facts.privileged() && facts.permitted.contains(Capability::NetAdmin)) {
+        let cause = format!("uid {} has not both CAP_NET_ADMIN and CAP_SYS_ADMIN", facts.euid);
+        let hint = "let root make the container, or leave linux.netDevices out";
+        return Err(Error::new("move network devices into the container", cause, hint));
     }
     Ok(())
 }
@@ -84,6 +98,7 @@ pub(crate) fn decide(draft: &mut Draft<'_>) -> Result<(), Error> {
     if draft.new_user_namespace() {
         maps(draft)?;
     }
+    draft.adopt.extend(net_devices(draft.spec));
     isolate(draft);
     Ok(())
 }
@@ -136,6 +151,19 @@ fn maps(draft: &mut Draft<'_>) -> Result<(), Error> {
     // The maps come first: nothing else can be done for a child that has no ids.
     draft.adopt.insert(0, Step::WriteIdMaps { uids, gids, writer });
     Ok(())
+}
+
+/// Ahead of all that the child does in its network namespace, and of the hooks.
+fn net_devices(spec: &Spec) -> impl Iterator<Item = Step> {
+    let into = match spec.linux.namespaces.get(&Kind::Network) {
+        Some(NamespaceChoice::Join(path)) => Some(path.clone()),
+        _ => None,
+    };
+    let device = move |device: &NetDevice| {
+        let (device, name) = (device.host.clone(), device.name.clone());
+        Step::MoveNetDevice { device, name, into: into.clone() }
+    };
+    spec.linux.net_devices.iter().map(device)
 }
 
 fn writer(facts: &HostFacts, uids: &IdMap, gids: &IdMap) -> Result<IdMapWriter, Error> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
+use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, RdtGroup, Resources, Scope};
 use holm_credentials::{CapabilitySet, IoClass, MemoryPolicy, NumberSet, Resource, Rlimit, Scheduling};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
@@ -194,6 +194,16 @@ pub enum Step {
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
     EnterCgroup,
+    /// A group of resctrl, made or found.
+    MakeRdtGroup {
+        /// Which.
+        #[serde(flatten)]
+        group: Box<RdtGroup>,
+    },
+    /// The process is put into it.
+    EnterRdtGroup,
+    /// What was made of it goes. Undoes [`Step::MakeRdtGroup`].
+    RemoveRdtGroup,
     /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`] and [`Step::StartUnit`].
     RemoveCgroup,
     /// An existing namespace is joined.
@@ -211,6 +221,16 @@ pub enum Step {
         gids: IdMap,
         /// By whom.
         writer: IdMapWriter,
+    },
+    /// A network device of the caller's network namespace becomes the container's, with its lasting addresses, and is up there.
+    MoveNetDevice {
+        /// Its name on the host.
+        device: String,
+        /// Its name in the container; a `%d` at its end is the first number that is free there.
+        name: String,
+        /// The network namespace, where it is not the child's new one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        into: Option<PathBuf>,
     },
     /// A copy of a mount of the host is taken, and waits.
     TakeMount {

@@ -32,6 +32,10 @@ pub(crate) fn for_step(step: &Step, errno: Option<Errno>, facts: &HostFacts) -> 
         } else {
             "an ordinary user may map the own id alone, and more through newuidmap with ranges in /etc/subuid".into()
         }),
+        (Step::MoveNetDevice { device, .. }, Errno::INVAL) => Some(format!(
+            "{device} belongs to its network namespace for good, as lo and some virtual devices do: link another one to it \
+             (macvlan, veth), and move that"
+        )),
         (Step::WriteSysctl { path, .. }, Errno::NOENT) => {
             Some(format!("this kernel has no parameter /proc/sys/{}", path.display()))
         }

@@ -7,7 +7,9 @@ use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
 use crate::attributes::word;
-use crate::{Device, Error, Limits, PropagationChange, Seccomp, Surroundings, resources};
+use crate::{
+    Device, Error, IntelRdt, Limits, NetDevice, PropagationChange, Seccomp, Surroundings, resources,
+};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Linux {
     pub sysctl: BTreeMap<String, String>,
     /// The nodes beyond the default ones.
     pub devices: Vec<Device>,
+    /// Network devices of the host that become the container's.
+    pub net_devices: Vec<NetDevice>,
     /// Paths that read as empty.
     pub masked_paths: Vec<PathBuf>,
     /// Paths that cannot be written.
@@ -45,6 +49,8 @@ pub struct Linux {
     pub surroundings: Surroundings,
     /// The label of SELinux that the file systems of the container get.
     pub mount_label: Option<String>,
+    /// The group of resctrl.
+    pub intel_rdt: Option<IntelRdt>,
     /// The filter of system calls.
     pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
@@ -76,6 +82,7 @@ impl Linux {
                 .enumerate()
                 .map(|(index, device)| Device::check(device, index))
                 .collect::<Result<_, _>>()?,
+            net_devices: NetDevice::check_all(linux.net_devices().as_ref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             surroundings: Surroundings::check(linux)?,
@@ -83,11 +90,15 @@ impl Linux {
                 "linux.mountLabel",
                 linux.mount_label().clone().filter(|label| !label.is_empty()),
             )?,
+            intel_rdt: linux.intel_rdt().as_ref().map(IntelRdt::check).transpose()?,
             seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };
         section.check_maps()?;
         section.check_sysctl()?;
+        if !section.net_devices.is_empty() && !section.namespaces.contains_key(&Kind::Network) {
+            return Err(Error::invalid("linux.netDevices", "set", "only with a network namespace"));
+        }
         if section.time_offsets.is_some() && !section.is_new(Kind::Time) {
             return Err(Error::invalid("linux.timeOffsets", "set", "only with a new time namespace"));
         }

@@ -1,9 +1,10 @@
 //! dockerd, of a newer Debian than this machine may be: its root is in `HOLM_TEST_DOCKER_TREE`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use holm_tests::{Finished, Running};
 
+use crate::client::Client;
 use crate::world::{IMAGE, World, runtime_inside};
 use crate::{docker_tree, eventually};
 
@@ -43,31 +44,17 @@ impl Docker {
         docker.run(&["load", "--quiet", "--input", "/mnt/image.tar"]).ok();
         docker
     }
+}
 
-    /// `docker` with these words, to its end.
-    pub(crate) fn run(&self, words: &[&str]) -> Finished {
+impl Client for Docker {
+    const REMOVE: &[&str] = &["rm", "--force"];
+
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn run(&self, words: &[&str]) -> Finished {
         self.world.call(&[&["docker", "--host=unix:///run/docker.sock"], words].concat()).finish()
-    }
-
-    fn start(&self, name: &str, options: &[&str], script: &str) -> String {
-        let first = ["run", "--detach", "--network=none", "--name", name];
-        self.run(&[&first, options, &[IMAGE, "sh", "-c", script]].concat()).ok()
-    }
-
-    fn says(&self, options: &[&str], script: &str) -> String {
-        self.run(&[&["run", "--rm", "--network=none"], options, &[IMAGE, "sh", "-c", script]].concat()).ok()
-    }
-
-    fn knows(&self, name: &str, field: &str) -> String {
-        self.run(&["container", "inspect", "--format", &format!("{{{{.{field}}}}}"), name]).ok()
-    }
-
-    /// Removes a container, of which then nothing is left.
-    fn remove(&self, name: &str) {
-        let id = self.knows(name, "Id");
-        self.run(&["rm", "--force", name]).ok();
-        assert_eq!(self.world.cgroups(&id), Vec::<PathBuf>::new(), "cgroups of {name} are left");
-        assert_eq!(self.world.mounts(&id), Vec::<String>::new(), "mounts of {name} are left");
     }
 }
 

@@ -4,6 +4,7 @@
 //! they need has to be there. `ENGINE_RUNTIME` is the path of another runtime than Holm's, which tests the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod client;
 mod containerd;
 mod docker;
 mod podman;

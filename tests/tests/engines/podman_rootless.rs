@@ -6,6 +6,7 @@ use holm_tests::Finished;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
 use crate::asked_for;
+use crate::client::Client;
 use crate::world::{IMAGE, World, runtime_inside};
 
 /// The store is of plain directories: what stacks them is podman's own affair.
@@ -28,6 +29,14 @@ impl Podman {
         let podman = Self { world, runtime: runtime_inside() };
         podman.run(&["load", "--quiet", "--input", "/mnt/image.tar"]).ok();
         Some(podman)
+    }
+}
+
+impl Client for Podman {
+    const REMOVE: &[&str] = &["rm", "--force", "--time=0"];
+
+    fn world(&self) -> &World {
+        &self.world
     }
 
     fn run(&self, words: &[&str]) -> Finished {
@@ -55,14 +64,14 @@ fn prepare(directory: &Path) {
 #[test]
 fn runs_and_tells_the_status() {
     let Some(podman) = Podman::new() else { return };
-    let says = |options: &[&str], script: &str| {
-        podman.run(&[&["run", "--rm", "--network=none"], options, &[IMAGE, "sh", "-c", script]].concat()).ok()
-    };
-    assert_eq!(says(&[], "id -u; head -n1 /proc/self/uid_map | awk '{ print $1, $2, $3 }'"), "0\n0 1 1");
-    assert_eq!(says(&["--user=1000"], "id -u"), "1000");
-    assert_eq!(says(&["--userns=keep-id"], "id -u"), "1");
-    assert_eq!(says(&["--read-only"], "touch /x 2>/dev/null || echo no"), "no");
-    assert_eq!(says(&["--tty"], "tty"), "/dev/pts/0");
+    assert_eq!(
+        podman.says(&[], "id -u; head -n1 /proc/self/uid_map | awk '{ print $1, $2, $3 }'"),
+        "0\n0 1 1"
+    );
+    assert_eq!(podman.says(&["--user=1000"], "id -u"), "1000");
+    assert_eq!(podman.says(&["--userns=keep-id"], "id -u"), "1");
+    assert_eq!(podman.says(&["--read-only"], "touch /x 2>/dev/null || echo no"), "no");
+    assert_eq!(podman.says(&["--tty"], "tty"), "/dev/pts/0");
     podman.run(&["run", "--rm", "--network=none", IMAGE, "sh", "-c", "exit 42"]).ends(42);
     podman.run(&["run", "--rm", "--network=none", IMAGE, "no-such-command"]).ends(127);
 }
@@ -71,15 +80,14 @@ fn runs_and_tells_the_status() {
 fn follows_a_container_through_its_life() {
     let Some(podman) = Podman::new() else { return };
     let script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done";
-    podman.run(&["run", "--detach", "--network=none", "--name=life", IMAGE, "sh", "-c", script]).ok();
+    podman.start("life", &[], script);
     assert_eq!(podman.run(&["exec", "life", "sh", "-c", "echo within; id -u"]).ok(), "within\n0");
     podman.run(&["exec", "life", "sh", "-c", "exit 9"]).ends(9);
     assert!(podman.run(&["top", "life", "pid", "args"]).ok().contains("while"));
     podman.run(&["stop", "life"]).ok();
-    let status = ["container", "inspect", "--format={{.State.ExitCode}}", "life"];
-    assert_eq!(podman.run(&status).ok(), "7");
+    assert_eq!(podman.knows("life", "State.ExitCode"), "7");
     podman.run(&["start", "life"]).ok();
-    podman.run(&["rm", "--force", "--time=0", "life"]).ok();
+    podman.remove("life");
     assert_eq!(podman.run(&["ps", "--all", "--quiet"]).ok(), "");
 }
 

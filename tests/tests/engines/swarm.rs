@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::client::Client;
 use crate::docker::Docker;
 use crate::world::{IMAGE, World};
 use crate::{asked_for, eventually, tree};

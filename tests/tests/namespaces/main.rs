@@ -3,6 +3,7 @@
 
 mod identity;
 mod modes;
+mod net_devices;
 mod side_by_side;
 mod time;
 mod users;

@@ -21,6 +21,9 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::AllowDevices { .. }
         | Step::DelegateCgroup { .. }
         | Step::EnterCgroup
+        | Step::MakeRdtGroup { .. }
+        | Step::EnterRdtGroup
+        | Step::RemoveRdtGroup
         | Step::RemoveCgroup => Subject::Cgroup,
         Step::JoinNamespace { .. }
         | Step::JoinProcess { .. }
@@ -31,6 +34,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::SetHostname { .. }
         | Step::SetDomainname { .. }
         | Step::LoopbackUp
+        | Step::MoveNetDevice { .. }
         | Step::WriteSysctl { .. } => Subject::Namespace,
         Step::TakeMount { .. }
         | Step::SeverMounts
@@ -75,6 +79,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
 pub(crate) fn undone_by(step: &Step) -> Option<Step> {
     match step {
         Step::CreateCgroup { .. } | Step::StartUnit { .. } => Some(Step::RemoveCgroup),
+        Step::MakeRdtGroup { .. } => Some(Step::RemoveRdtGroup),
         _ => None,
     }
 }

@@ -95,7 +95,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
     let filter = record.seccomp.as_ref().filter(|_| !request.unfiltered);
-    let given = Given { surroundings: record.surroundings.clone(), filter };
+    let given = Given { surroundings: record.surroundings.clone(), filter, rdt: record.rdt.is_some() };
     let plan = plan_exec(&process, &join, &given, &facts, &options)?;
     let joining = Joining { plan: &plan, facts: &facts, request, record: &record };
     let made = make(&joining, target, cgroup, observer)?;
@@ -165,6 +165,7 @@ fn make(
     let phases = vec![
         (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
+        (Phase::Adopt, plan.adopt.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
     ];
@@ -177,6 +178,8 @@ fn make(
         target: Some(target),
         child: None,
         taken: Vec::new(),
+        network: None,
+        rdt: joining.record.rdt.clone(),
         told: None,
         score: None,
     };
@@ -205,7 +208,7 @@ fn make(
     };
     parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let made = parent::make(
-        &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
+        &Birth { clone: &plan.clone, adopt: &plan.adopt, hooks: &[] },
         orders,
         &mut bench,
         &mut narrator,

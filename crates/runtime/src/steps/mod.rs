@@ -9,7 +9,9 @@ pub(crate) mod idmaps;
 pub(crate) mod masks;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod network;
 pub(crate) mod privileges;
+pub(crate) mod rdt;
 pub(crate) mod root;
 pub(crate) mod streams;
 pub(crate) mod take;
@@ -19,7 +21,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use holm_cgroups::{Cgroup, Entrance, Layout};
+use holm_cgroups::{Cgroup, Entrance, Layout, RdtRecord};
 use holm_mounts::{Detached, Root, Scratch};
 use holm_plan::{Slot, Step};
 use holm_spec::{Hook, HookKind};
@@ -40,6 +42,10 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) child: Option<Pid>,
     /// Mounts that were taken for the child.
     pub(crate) taken: Vec<(Slot, OwnedFd)>,
+    /// Network devices that became the container's.
+    pub(crate) network: Option<network::Moves>,
+    /// The group of resctrl.
+    pub(crate) rdt: Option<RdtRecord>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
     /// The oom_score_adj that this process had before it took that of the child.
@@ -55,6 +61,8 @@ impl ParentBench<'_> {
             Step::SetLimits { resources } => cgroup::limit(self, resources),
             Step::AllowDevices { policy } => cgroup::allow_devices(self, policy),
             Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
+            Step::MakeRdtGroup { group } => rdt::make(self, group),
+            Step::EnterRdtGroup => rdt::enter(self),
             Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
@@ -64,6 +72,9 @@ impl ParentBench<'_> {
                 &take::Source { path, recursive: *recursive, follow: *follow },
                 idmap.as_ref(),
             ),
+            Step::MoveNetDevice { device, name, into } => {
+                network::move_device(self, device, name, into.as_deref())
+            }
             Step::SetOomScoreAdj { score, required } => {
                 attributes::set_oom_score_adj(self, *score, *required)
             }
