@@ -81,9 +81,9 @@ fn in_pipes(call: Call) -> String {
 /// With a user namespace, which has the owner of the pipes or, made by root, does not.
 fn grounds() -> impl Iterator<Item = (Ground, &'static [&'static str])> {
     let userns: &[&str] = if own_runtime("who gives the streams away") { &["--userns", "auto"] } else { &[] };
-    let cases: [(fn() -> Option<Ground>, &[&str]); 3] =
-        [(Ground::root, &[]), (Ground::root, userns), (Ground::with_ranges, &[])];
-    cases.into_iter().filter_map(|(ground, options)| Some((ground()?, options)))
+    let root = [&[][..], userns].map(|options| (Ground::root as fn() -> Option<Ground>, options));
+    let cases = root.into_iter().chain([(Ground::with_ranges as fn() -> _, &[][..])]);
+    cases.filter_map(|(ground, options)| Some((ground()?, options)))
 }
 
 #[test]
