@@ -250,6 +250,7 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            own_pids: None,
             score: None,
             network: None,
             rdt: None,

@@ -181,6 +181,7 @@ fn make(
         network: None,
         rdt: joining.record.rdt.clone(),
         told: None,
+        own_pids: None,
         score: None,
     };
     let orders = ChildOrders {

@@ -12,12 +12,27 @@ use rustix::fs::{self, Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Uid};
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, StepResult};
+use crate::steps::{ChildBench, ParentBench, StepResult};
 
 /// Joins the namespace at `path`, which must be of this kind.
 pub(crate) fn join(kind: Kind, path: &Path) -> StepResult {
     let namespace = Namespace::open_as(path, kind).map_err(StepError::from)?;
     Ok(setns(&namespace)?)
+}
+
+/// The same by the parent, which a PID namespace does not change, but for where its children are born: what it makes after
+/// the child is to be its own again.
+pub(crate) fn join_for_child(bench: &mut ParentBench<'_>, kind: Kind, path: &Path) -> StepResult {
+    if kind == Kind::Pid {
+        bench.own_pids = Some(Namespace::of_self(kind).map_err(StepError::from)?);
+    }
+    join(kind, path)
+}
+
+/// Children of the parent are born in its own PID namespace from now on: a hook is nobody's business in the one that was
+/// joined, whose root could stop it, or trace it.
+pub(crate) fn return_to_own_pids(bench: &mut ParentBench<'_>) -> StepResult {
+    Ok(bench.own_pids.take().map_or(Ok(()), |own| setns(&own))?)
 }
 
 /// Joins several namespaces of a process at once.
