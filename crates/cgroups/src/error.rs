@@ -135,6 +135,14 @@ pub enum Error {
         /// The earlier one.
         wider: String,
     },
+    /// A group of resctrl is not as it is asked for.
+    #[error("the group {} of resctrl {problem}", group.display())]
+    Rdt {
+        /// Its directory.
+        group: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// More than one thing failed; the rest was done.
     #[error("{}", join(.0))]
     Several(Vec<Error>),
@@ -174,6 +182,7 @@ impl Error {
                 Some("swap counts memory and swap together: give it memory's limit or more")
             }
             Self::HoleInRule { .. } => Some("put the narrower rule in the place of the wider one"),
+            Self::Rdt { .. } => Some("see linux.intelRdt in the configuration, and schemata in the group"),
             Self::Call(_) | Self::NotCgroup { .. } | Self::OutOfBounds { .. } => None,
         }
     }

@@ -24,6 +24,7 @@ mod kill;
 mod layout;
 mod oom;
 mod path;
+mod rdt;
 mod record;
 mod resources;
 mod stats;
@@ -41,6 +42,7 @@ pub use group::{Cgroup, CreateOptions};
 pub use layout::{Hierarchy, Kind, Layout, Version};
 pub use oom::OomWatch;
 pub use path::CgroupPath;
+pub use rdt::{RdtGroup, RdtOrigin, RdtRecord, find_resctrl};
 pub use record::{DirectoryRecord, Record};
 pub use resources::{
     Access, BlockIo, Cpu, Cpuset, DeviceNumber, DevicePolicy, DeviceRule, DeviceType, Exception,

@@ -59,6 +59,11 @@ impl fmt::Display for Step {
             Self::SetLimits { resources } => write!(f, "limit {}", resources.controllers().join(", ")),
             Self::AllowDevices { policy } => write!(f, "allow devices: {policy}"),
             Self::DelegateCgroup { uid } => write!(f, "give the cgroup to uid {uid}"),
+            Self::MakeRdtGroup { group } => {
+                write!(f, "have the resctrl group {}", group.directory().display())
+            }
+            Self::EnterRdtGroup => f.write_str("enter the resctrl group"),
+            Self::RemoveRdtGroup => f.write_str("remove the resctrl group, as far as it was made"),
             Self::EnterCgroup => f.write_str("enter the cgroup"),
             Self::RemoveCgroup => f.write_str("remove the cgroup"),
             Self::JoinNamespace { kind, path } => write!(f, "join the {kind} namespace {}", path.display()),
@@ -148,6 +153,7 @@ impl Step {
             Self::NewKeyring => f.write_str("join a session keyring of its own"),
             Self::NewSession { terminal_owner: None } => f.write_str("start a session"),
             Self::NewSession { terminal_owner: Some(_) } => f.write_str("start a session on the terminal"),
+            Self::GiveStreams { uid } => write!(f, "give the pipes of the standard streams to uid {uid}"),
             Self::SetRlimit { resource, limit } => write!(f, "limit {resource} to {limit}"),
             Self::NoNewPrivileges => f.write_str("forbid new privileges"),
             Self::DropBounding { keep } => write!(f, "bound capabilities to {keep}"),

@@ -1,5 +1,7 @@
 //! What the planner has to know of the host. The runtime finds it out once, before it plans.
 
+use std::path::PathBuf;
+
 use holm_cgroups::Layout;
 use holm_credentials::CapabilitySet;
 use holm_namespaces::Kinds;
@@ -34,6 +36,9 @@ pub struct HostFacts {
     /// The security modules that labels are asked of; looked for only where there are labels.
     #[serde(default)]
     pub lsm: LsmFacts,
+    /// Where resctrl is mounted; looked for only where a group of it is asked for.
+    #[serde(default)]
+    pub resctrl: Option<PathBuf>,
     /// The cgroups.
     pub cgroups: CgroupFacts,
 }

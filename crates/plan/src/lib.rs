@@ -18,8 +18,10 @@ mod mounts;
 mod namespaces;
 mod phases;
 mod privileges;
+mod rdt;
 mod seccomp;
 mod step;
+mod streams;
 
 pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, Given, JoinTarget, plan_exec};

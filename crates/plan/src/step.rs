@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, Resources, Scope};
+use holm_cgroups::{AskedProperty, CgroupPath, DevicePolicy, RdtGroup, Resources, Scope};
 use holm_credentials::{CapabilitySet, IoClass, MemoryPolicy, NumberSet, Resource, Rlimit, Scheduling};
 use holm_mounts::{FsOption, MountAttr, Propagation};
 use holm_namespaces::{IdMap, Kind, Kinds, TimeOffsets};
@@ -194,6 +194,16 @@ pub enum Step {
     /// The child moves itself into the v1 hierarchies of the cgroup: a process that moves itself as its only thread does
     /// not wait for an RCU grace period, one that is moved by another does (5 to 20 ms).
     EnterCgroup,
+    /// A group of resctrl, made or found.
+    MakeRdtGroup {
+        /// Which.
+        #[serde(flatten)]
+        group: Box<RdtGroup>,
+    },
+    /// The process is put into it.
+    EnterRdtGroup,
+    /// What was made of it goes. Undoes [`Step::MakeRdtGroup`].
+    RemoveRdtGroup,
     /// The cgroup goes, with all that is in it. Undoes [`Step::CreateCgroup`] and [`Step::StartUnit`].
     RemoveCgroup,
     /// An existing namespace is joined.
@@ -401,6 +411,12 @@ pub enum Step {
     NewSession {
         /// Who owns the terminal.
         terminal_owner: Option<u32>,
+    },
+    /// The pipes among the standard streams become the process's user's, who may open them again then (/dev/stdout). Nothing
+    /// else does: a file and the caller's terminal outlast the container.
+    GiveStreams {
+        /// Their owner, as who gives them has it.
+        uid: u32,
     },
     /// A resource limit.
     SetRlimit {

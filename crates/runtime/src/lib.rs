@@ -33,6 +33,7 @@ pub use error::{Because, Error, Result, STATUS_FAILED, STATUS_NOT_EXECUTABLE, ST
 pub use lifecycle::{
     Container, CreateRequest, Event, ExecRequest, config, create, delete, delete_made_of, delete_of_process,
     events, exec, kill, list, member, pause, plan, processes, resume, run, start, state, stats, update,
+    update_rdt,
 };
 pub use observer::{Observer, Silent, StepReport};
 pub use own_program::protect_own_program;

@@ -37,6 +37,7 @@ pub fn probe() -> Result<HostFacts, Error> {
         groups_denied: setgroups_denied(getpid()),
         kcore: rustix::fs::access("/proc/kcore", rustix::fs::Access::EXISTS).is_ok(),
         lsm: LsmFacts::default(),
+        resctrl: None,
         cgroups: CgroupFacts {
             writable: machine_root || delegated(&layout).contains(&true),
             beside: may_make_beside(&layout),
@@ -53,7 +54,9 @@ pub fn probe() -> Result<HostFacts, Error> {
 /// As there.
 pub(crate) fn probe_for(spec: &Spec) -> Result<HostFacts, Error> {
     let labelled = spec.linux.mount_label.is_some() || spec.process.as_ref().is_some_and(is_labelled);
-    Ok(HostFacts { joined_own: joined_own(spec), lsm: lsm(labelled), ..probe()? })
+    let resctrl = spec.linux.intel_rdt.as_ref().map(|_| holm_cgroups::find_resctrl()).transpose();
+    let resctrl = resctrl.map_err(|error| system("find out where resctrl is mounted", error))?.flatten();
+    Ok(HostFacts { joined_own: joined_own(spec), lsm: lsm(labelled), resctrl, ..probe()? })
 }
 
 /// The same for a process of an exec.

@@ -42,12 +42,6 @@ pub enum Error {
         /// What may stand there.
         allowed: String,
     },
-    /// A section that this version does not carry out; refused, as ignoring it would be worse.
-    #[error("config.json: {field} is not carried out by this version")]
-    Unsupported {
-        /// The JSON path.
-        field: String,
-    },
 }
 
 impl Error {
@@ -60,18 +54,14 @@ impl Error {
     /// The JSON path of what is wrong, where it has one.
     pub fn field(&self) -> Option<&str> {
         match self {
-            Self::Form { field, .. } | Self::Invalid { field, .. } | Self::Unsupported { field } => {
-                Some(field)
-            }
+            Self::Form { field, .. } | Self::Invalid { field, .. } => Some(field),
             Self::Read { .. } | Self::Syntax { .. } => None,
         }
     }
 
     /// With the index that an element of `list` has, which was found alone.
     pub(crate) fn at_index(mut self, list: &str, index: usize) -> Self {
-        if let Self::Form { field, .. } | Self::Invalid { field, .. } | Self::Unsupported { field } =
-            &mut self
-        {
+        if let Self::Form { field, .. } | Self::Invalid { field, .. } = &mut self {
             *field = field.replacen(&format!("{list}[0]"), &format!("{list}[{index}]"), 1);
         }
         self
@@ -85,9 +75,6 @@ impl Error {
             }
             Self::Syntax { .. } | Self::Form { .. } => None,
             Self::Invalid { allowed, .. } => Some(format!("allowed: {allowed}")),
-            Self::Unsupported { field } => {
-                Some(format!("take {field} out of config.json, or use another runtime for it"))
-            }
         }
     }
 }

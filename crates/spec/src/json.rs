@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(process(user.clone(), "args", json!(["a", "\\\"]", 7, "b"])).0, "args[2]");
         assert_eq!(process(user.clone(), "args", json!(["a", {}])).0, "args[1]");
         assert_eq!(process(user.clone(), "env", json!("A=b")).0, "env");
-        let (path, error) = process(user.clone(), "rlimits", json!([{ "type": "RLIMIT_CORE", "hard": 1 }]));
-        assert_eq!((path.as_str(), error.as_str()), ("rlimits[0]", "missing field `soft`"));
+        let (path, error) = wrong::<Spec>(&json!({ "ociVersion": "1.0.0", "mounts": [{ "source": "a" }] }));
+        assert_eq!((path.as_str(), error.as_str()), ("mounts[0]", "missing field `destination`"));
         let limits =
             json!([{ "type": "RLIMIT_CORE", "soft": 1, "hard": 1 }, { "type": "x", "soft": 1, "hard": 1 }]);
         assert_eq!(process(user, "rlimits", limits).0, "rlimits[1].type");

@@ -2,7 +2,7 @@
 //!
 //! [`Spec::load`] reads a bundle's `config.json` once; [`Spec::check`] takes a configuration that is in memory
 //! already. Either answers with types that later layers need not question: mount options are flags, ids are maps
-//! without overlaps, no namespace is named twice. What this version does not carry out is refused, never ignored.
+//! without overlaps, no namespace is named twice. What cannot be is refused, never ignored.
 #![forbid(unsafe_code)]
 
 pub mod annotations;
@@ -12,6 +12,7 @@ mod device;
 mod device_rules;
 mod error;
 mod hooks;
+mod intel_rdt;
 mod json;
 mod lenient;
 mod linux;
@@ -25,7 +26,6 @@ mod resources;
 mod seccomp;
 pub mod seccomp_words;
 mod sysctl;
-mod unsupported;
 mod verify;
 
 pub use annotations::OverlayRoot;
@@ -33,6 +33,7 @@ pub use attributes::{Attributes, Surroundings};
 pub use device::{Device, DeviceKind};
 pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
+pub use intel_rdt::{IntelRdt, RdtClass, rdt_lines};
 pub use linux::{Linux, NamespaceChoice};
 pub use load::{CONFIG, RootFilesystem, Spec, read_config, read_process};
 pub use mount::{Mount, MountSource};

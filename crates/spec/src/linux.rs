@@ -7,7 +7,9 @@ use holm_namespaces::{IdMap, Kind, Mapping, TimeOffset, TimeOffsets};
 use oci_spec::runtime as oci;
 
 use crate::attributes::word;
-use crate::{Device, Error, Limits, NetDevice, PropagationChange, Seccomp, Surroundings, resources};
+use crate::{
+    Device, Error, IntelRdt, Limits, NetDevice, PropagationChange, Seccomp, Surroundings, resources,
+};
 
 /// What is asked of one kind of namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Linux {
     pub surroundings: Surroundings,
     /// The label of SELinux that the file systems of the container get.
     pub mount_label: Option<String>,
+    /// The group of resctrl.
+    pub intel_rdt: Option<IntelRdt>,
     /// The filter of system calls.
     pub seccomp: Option<Seccomp>,
     /// The propagation of the root.
@@ -86,6 +90,7 @@ impl Linux {
                 "linux.mountLabel",
                 linux.mount_label().clone().filter(|label| !label.is_empty()),
             )?,
+            intel_rdt: linux.intel_rdt().as_ref().map(IntelRdt::check).transpose()?,
             seccomp: linux.seccomp().as_ref().map(Seccomp::check).transpose()?,
             rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime as oci;
 
-use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, json, lenient, unsupported};
+use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, json, lenient};
 
 /// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
@@ -134,7 +134,6 @@ impl Spec {
             &std::path::absolute(bundle).map_err(|cause| Error::Read { path: bundle.join(CONFIG), cause })?;
         check_version(config.version())?;
         no_nul_in_paths(config)?;
-        unsupported::refuse(config)?;
         let annotations = config.annotations().clone().unwrap_or_default();
         let linux = Linux::check(config.linux().as_ref())?;
         let mounts = config.mounts().iter().flatten().enumerate();

@@ -260,6 +260,7 @@ mod tests {
             annotations: Default::default(),
             cgroup: None,
             expected_cgroup: None,
+            rdt: None,
             check_before_update: false,
             oci_version: "1.3.0".into(),
             surroundings: Default::default(),

@@ -70,6 +70,9 @@ pub struct Record {
     /// The cgroup that is about to be made: after a crash it may be there or not, or be somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_cgroup: Option<holm_cgroups::Record>,
+    /// Its group of resctrl, with what of it was made for it; while it is being made, what is going to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rdt: Option<holm_cgroups::RdtRecord>,
     /// Whether a limit of memory is compared with what is used before it is set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub check_before_update: bool,

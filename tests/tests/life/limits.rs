@@ -316,7 +316,7 @@ fn limits_are_changed_by_options_and_by_a_file() {
         from_input.finish().ok();
         assert_eq!(value(pid, "pids", &["pids.max"]), "max");
         update(&["--cpu-period", "5"]).fails(125).mentions("cpu.period");
-        update(&["--l3-cache-schema", "L3:0=f"]).fails(125).mentions("l3-cache-schema");
+        update(&["--l3-cache-schema", "L3:0=f"]).fails(125).mentions("no group of resctrl");
         bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
         update(&["--memory", "64m"]).fails(125).mentions(&bundle.id);
     });

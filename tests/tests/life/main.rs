@@ -9,6 +9,7 @@ mod dry_run;
 mod exec;
 mod exec_process;
 mod hooks;
+mod intel_rdt;
 mod limits;
 mod names;
 mod oci;

@@ -2,6 +2,8 @@
 
 mod parse;
 
+pub(crate) use parse::find_resctrl;
+
 use std::fmt;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};

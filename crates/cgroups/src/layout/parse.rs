@@ -26,6 +26,14 @@ pub(super) fn hierarchies(mountinfo: &[u8], cgroup: &[u8]) -> Vec<Hierarchy> {
     cgroup.split(|byte| *byte == b'\n').filter_map(|line| hierarchy(line, &visible)).collect()
 }
 
+/// Where resctrl is mounted in sight.
+pub(crate) fn find_resctrl(mountinfo: &[u8]) -> Option<PathBuf> {
+    let mounts: Vec<Mount<'_>> = mountinfo.split(|byte| *byte == b'\n').filter_map(mount).collect();
+    let whole = |mount: &&Mount<'_>| mount.filesystem == b"resctrl" && mount.root == b"/";
+    let found = mounts.iter().filter(whole).find(|mount| !is_hidden(mount, &mounts))?;
+    unescape(found.point).map(PathBuf::from)
+}
+
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let separator = line.windows(3).position(|window| window == b" - ")?;
     let (head, tail) = (line.get(..separator)?, line.get(separator + 3..)?);

@@ -82,11 +82,11 @@ pub(super) struct Update {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pids_limit: Option<i64>,
 
-    /// Refused: Intel RDT is not carried out
+    /// What of the L3 cache its group of resctrl gets, as in L3:0=7f0;1=1f
     #[arg(long, value_name = "SCHEMA")]
     l3_cache_schema: Option<String>,
 
-    /// Refused: Intel RDT is not carried out
+    /// What of the memory's bandwidth, as in MB:0=20;1=70
     #[arg(long, value_name = "SCHEMA")]
     mem_bw_schema: Option<String>,
 
@@ -96,13 +96,11 @@ pub(super) struct Update {
 
 impl Update {
     pub(super) fn execute(self, bench: &Bench<'_>) -> Result<u8> {
-        for (option, value) in
-            [("--l3-cache-schema", &self.l3_cache_schema), ("--mem-bw-schema", &self.mem_bw_schema)]
-        {
-            if value.is_some() {
-                return Err(Error::new(format!("{option} cannot be set"))
-                    .with_cause("this version has no groups of Intel RDT (resctrl)")
-                    .with_hint("leave it out"));
+        let lines = holm_spec::rdt_lines(self.l3_cache_schema.as_deref(), self.mem_bw_schema.as_deref())?;
+        if !lines.is_empty() {
+            holm_runtime::update_rdt(&bench.root, &self.id, &lines)?;
+            if self.resources.is_none() && self.said() == nothing_said() {
+                return Ok(0);
             }
         }
         let resources = match &self.resources {
@@ -138,6 +136,16 @@ impl Update {
         resources.set_memory(Some(memory)).set_cpu(Some(cpu)).set_block_io(Some(io)).set_pids(pids);
         resources
     }
+}
+
+/// What no single option says.
+fn nothing_said() -> LinuxResources {
+    let mut resources = LinuxResources::default();
+    resources
+        .set_memory(Some(LinuxMemory::default()))
+        .set_cpu(Some(LinuxCpu::default()))
+        .set_block_io(Some(LinuxBlockIo::default()));
+    resources
 }
 
 fn read(file: &Path) -> Result<LinuxResources> {

@@ -164,6 +164,9 @@ fn linux(wishes: &Wishes, words: &LinuxWords) -> Value {
         linux["resources"] = json!({"memory": {"limit": 1_000_000}, "pids": {"limit": 50},
                                     "devices": [{"allow": false, "access": "rwm"}]});
     }
+    if words.limits {
+        linux["intelRdt"] = json!({"l3CacheSchema": "L3:0=f", "enableMonitoring": true});
+    }
     if words.limits && of_kind(wishes, Kind::Network) != Wish::Share {
         linux["netDevices"] = json!({"eth1": {"name": "net%d"}, "eth2": {}});
     }
@@ -323,7 +326,7 @@ mod tests {
             steps.extend(names.map(|step| step["step"].as_str().unwrap().to_owned()));
         }
         assert!(plans > 650, "only {plans} of 2000 have a plan");
-        // All but RemoveCgroup, which undoes, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 49, "{steps:?}");
+        // All but RemoveCgroup and RemoveRdtGroup, which undo, and JoinProcess, which is an exec's.
+        assert_eq!(steps.len(), 52, "{steps:?}");
     }
 }

@@ -55,6 +55,7 @@ pub(crate) fn root() -> HostFacts {
         id_map_programs: false,
         kcore: true,
         lsm: LsmFacts { apparmor: true, selinux: true },
+        resctrl: Some("/sys/fs/resctrl".into()),
         cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
     }
 }
@@ -111,6 +112,7 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 lsm: LsmFacts { apparmor: true, selinux: true },
                 kcore: superuser,
                 groups_denied: false,
+                resctrl: Some("/sys/fs/resctrl".into()),
                 cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },
             }
         },

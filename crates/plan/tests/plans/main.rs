@@ -12,6 +12,7 @@ mod golden;
 mod hosts;
 mod invariants;
 mod privileges;
+mod rdt;
 mod steps;
 mod systemd;
 mod wild;

@@ -21,6 +21,9 @@ pub(crate) fn subject(step: &Step) -> Subject {
         | Step::AllowDevices { .. }
         | Step::DelegateCgroup { .. }
         | Step::EnterCgroup
+        | Step::MakeRdtGroup { .. }
+        | Step::EnterRdtGroup
+        | Step::RemoveRdtGroup
         | Step::RemoveCgroup => Subject::Cgroup,
         Step::JoinNamespace { .. }
         | Step::JoinProcess { .. }
@@ -53,6 +56,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         Step::NewKeyring
         | Step::LoadSeccomp { .. }
         | Step::NewSession { .. }
+        | Step::GiveStreams { .. }
         | Step::SetRlimit { .. }
         | Step::NoNewPrivileges
         | Step::DropBounding { .. }
@@ -75,6 +79,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
 pub(crate) fn undone_by(step: &Step) -> Option<Step> {
     match step {
         Step::CreateCgroup { .. } | Step::StartUnit { .. } => Some(Step::RemoveCgroup),
+        Step::MakeRdtGroup { .. } => Some(Step::RemoveRdtGroup),
         _ => None,
     }
 }

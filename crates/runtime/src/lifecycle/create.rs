@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use holm_cgroups::{Cgroup, CgroupPath};
+use holm_cgroups::{Cgroup, CgroupPath, RdtRecord};
 use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
@@ -250,8 +250,10 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            own_pids: None,
             score: None,
             network: None,
+            rdt: None,
             told: (!self.spec.hooks.is_empty()).then(|| Told::of(record)),
         };
         let made = self.run(&mut bench, record, &mut narrator).and_then(|made| self.settle(made, record));
@@ -269,6 +271,10 @@ impl Work<'_> {
         narrator: &mut Narrator<'_>,
     ) -> Result<Made, Error> {
         parent::run_phase(bench, Phase::Prepare, &self.plan.prepare, narrator)?;
+        if bench.rdt.is_some() {
+            record.rdt.clone_from(&bench.rdt);
+            self.entry.write(record)?;
+        }
         let orders = ChildOrders {
             phases: vec![
                 (Phase::Isolate, self.plan.isolate.as_slice()),
@@ -408,6 +414,14 @@ impl Work<'_> {
         path.map(|path| Cgroup::expected(&self.facts.cgroups.layout, &path))
     }
 
+    /// The same for what is made of a group of resctrl.
+    fn expected_rdt(&self) -> Option<RdtRecord> {
+        self.plan.prepare.iter().find_map(|step| match step {
+            Step::MakeRdtGroup { group } => Some(group.expected()),
+            _ => None,
+        })
+    }
+
     fn first_record(&self) -> Record {
         Record {
             id: self.request.id.to_owned(),
@@ -423,6 +437,7 @@ impl Work<'_> {
             annotations: self.spec.annotations.clone(),
             cgroup: None,
             expected_cgroup: self.expected_cgroup(),
+            rdt: self.expected_rdt(),
             check_before_update: self.spec.linux.limits.resources.memory.check_before_update,
             oci_version: self.spec.version.clone(),
             surroundings: self.spec.linux.surroundings.clone(),
@@ -450,7 +465,7 @@ fn entrance(bench: &ParentBench<'_>, isolate: &[Step]) -> Result<Option<holm_cgr
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
-    Cgroup,
+    Group,
 }
 
 /// What the parent made goes again; errors have nobody to go to, as there is one already.
@@ -460,8 +475,10 @@ fn undo(steps: &[Step], bench: &ParentBench<'_>) -> Left {
         let killed = cgroup.kill_all(CGROUP_PATIENCE);
         killed.and(cgroup.delete(CGROUP_PATIENCE))
     });
-    match removed {
-        None | Some(Ok(())) => Left::Nothing,
-        Some(Err(_)) => Left::Cgroup,
+    // Processes that are left in there are no hindrance.
+    let rdt = bench.rdt.as_ref().map_or(Ok(()), RdtRecord::remove);
+    match (removed, rdt) {
+        (None | Some(Ok(())), Ok(())) => Left::Nothing,
+        _ => Left::Group,
     }
 }

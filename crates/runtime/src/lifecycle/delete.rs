@@ -1,6 +1,6 @@
 //! delete.
 
-use holm_cgroups::Cgroup;
+use holm_cgroups::{Cgroup, RdtRecord};
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
@@ -110,6 +110,7 @@ fn remove(
             }
         }
         remove_cgroup(record)?;
+        remove_rdt(record)?;
     }
     entry.remove()?;
     // A hook of a container that is gone changes nothing any more: it is told of, and that is all.
@@ -158,6 +159,11 @@ fn wait_for_end(pidfd: &OwnedFd, id: &str) -> Result<(), Error> {
             }
         }
     }
+}
+
+fn remove_rdt(record: &Record) -> Result<(), Error> {
+    let removed = record.rdt.as_ref().map_or(Ok(()), RdtRecord::remove);
+    removed.map_err(|error| system(&format!("remove the resctrl group of container {:?}", record.id), error))
 }
 
 /// What is left in the cgroup goes first: processes of a container in the host's PID namespace do not end with its own.

@@ -84,14 +84,18 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
-    let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
+    let join = JoinTarget {
+        v1_cgroup: cgroup.v1(),
+        uid_outside: uid_outside(container, process.user.uid),
+        ..join_target(container, &facts)?
+    };
     if !container.is_alive() {
         // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
         return Err(does_not_run(request.id, Status::Stopped));
     }
     let options = Options { die_with_parent: request.die_with_parent, ..Options::default() };
     let filter = record.seccomp.as_ref().filter(|_| !request.unfiltered);
-    let given = Given { surroundings: record.surroundings.clone(), filter };
+    let given = Given { surroundings: record.surroundings.clone(), filter, rdt: record.rdt.is_some() };
     let plan = plan_exec(&process, &join, &given, &facts, &options)?;
     let joining = Joining { plan: &plan, facts: &facts, request, record: &record };
     let made = make(&joining, target, cgroup, observer)?;
@@ -161,6 +165,7 @@ fn make(
     let phases = vec![
         (Phase::Prepare, plan.prepare.as_slice()),
         (Phase::Between, plan.clone.between.as_slice()),
+        (Phase::Adopt, plan.adopt.as_slice()),
         (Phase::Isolate, plan.isolate.as_slice()),
         (Phase::Privileges, plan.privileges.as_slice()),
     ];
@@ -174,7 +179,9 @@ fn make(
         child: None,
         taken: Vec::new(),
         network: None,
+        rdt: joining.record.rdt.clone(),
         told: None,
+        own_pids: None,
         score: None,
     };
     let orders = ChildOrders {
@@ -202,7 +209,7 @@ fn make(
     };
     parent::run_phase(&mut bench, Phase::Prepare, &plan.prepare, &mut narrator)?;
     let made = parent::make(
-        &Birth { clone: &plan.clone, adopt: &[], hooks: &[] },
+        &Birth { clone: &plan.clone, adopt: &plan.adopt, hooks: &[] },
         orders,
         &mut bench,
         &mut narrator,
@@ -230,6 +237,7 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
         outer: Kinds::default(),
         ids: own_user.then(|| first_ids(pid)).flatten(),
         groups_denied: false,
+        uid_outside: None,
         v1_cgroup: false,
     };
     for kind in facts.kinds.iter() {
@@ -248,6 +256,12 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
 
 fn belongs_to(namespace: &Namespace, user: &holm_namespaces::NamespaceId) -> bool {
     namespace.owner().and_then(|owner| owner.id()).is_ok_and(|owner| owner == *user)
+}
+
+/// What `uid` of the user namespace of `process` is in this process's.
+fn uid_outside(process: ProcessId, uid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{}/uid_map", process.pid)).ok()?;
+    namespaces::outside(&text, uid)
 }
 
 /// The uid and gid of root in the user namespace of `pid`, where it is mapped; else the first that are.

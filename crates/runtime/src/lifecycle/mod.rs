@@ -19,4 +19,4 @@ pub use kill::kill;
 pub use pause::{pause, resume};
 pub use start::start;
 pub use state::{config, list, member, state};
-pub use update::update;
+pub use update::{update, update_rdt};
