@@ -23,8 +23,8 @@ use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
 use crate::seccomp::Agent;
-use crate::steps::ParentBench;
 use crate::steps::network::Moves;
+use crate::steps::{ParentBench, namespaces};
 
 /// How long a cgroup may take to become empty once its processes are killed.
 pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
@@ -260,6 +260,8 @@ impl Work<'_> {
         made.map_err(|error| {
             let lost = bench.network.take().map(Moves::put_back).unwrap_or_default();
             lost.iter().for_each(|lost| observer.note(lost));
+            // For hooks that run because of it, where the clone was not reached.
+            let _ = namespaces::return_to_own_pids(&mut bench);
             (error, undo(&self.plan.undo, &bench))
         })
     }
