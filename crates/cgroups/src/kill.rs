@@ -23,6 +23,10 @@ impl Cgroup {
             // What the v1 freezer holds does not even die.
             return self.v1_freezer().map_or(Ok(()), |freezer| gone_is_fine(v1::thaw(freezer)));
         }
+        // After a container's end there is nobody, who has not to be kept from forking.
+        if self.processes()?.is_empty() {
+            return Ok(());
+        }
         let deadline = wait::deadline(timeout);
         loop {
             let killed = self.kill_round()?;

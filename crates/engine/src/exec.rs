@@ -16,7 +16,7 @@ use crate::launcher::{Further, Launcher};
 use crate::options::{ExecOptions, SecurityOptions, UserSpec};
 use crate::{Because, Engine, Error, Observer, Result, config, run};
 
-/// The most that is read of a configuration or a list of users, in bytes.
+/// The most that is read of a list of users, in bytes.
 const LARGEST: u64 = 16 << 20;
 
 impl Engine {
@@ -141,11 +141,8 @@ fn read(root: &Root, name: &str) -> Vec<u8> {
 }
 
 fn load(seen: &Seen) -> Result<Spec> {
-    let path = seen.bundle().join("config.json");
-    let failed = || format!("cannot read {}", path.display());
-    let mut text = Vec::new();
-    File::open(&path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)).because(failed)?;
-    serde_json::from_slice(&text).because(failed)
+    let (config, _) = holm_spec::read_config(&seen.bundle().join(holm_spec::CONFIG))?;
+    Ok(config)
 }
 
 fn open_directory(path: &Path) -> Result<OwnedFd> {

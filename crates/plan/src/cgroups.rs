@@ -10,7 +10,7 @@ use holm_spec::{Mount, MountSource};
 
 use crate::decide::{Draft, Taking};
 use crate::mounts::{change, symlinks_to};
-use crate::{CgroupDriver, Error, Inherits, MountChange, Step};
+use crate::{CgroupDriver, Error, Inherits, MountChange, Step, namespaces};
 
 /// What begins the name of an annotation that asks for a property of the unit, as runc has it.
 const PROPERTY: &str = "org.systemd.property.";
@@ -136,12 +136,7 @@ fn owner(draft: &Draft<'_>) -> Option<u32> {
     let delegates = draft.facts.cgroups.layout.kind() == holm_cgroups::Kind::Unified
         && spec.linux.is_new(Kind::Cgroup)
         && spec.mounts.iter().any(writable);
-    let uid = spec.process.as_ref()?.user.uid;
-    let outside = match (&spec.linux.uid_map, spec.linux.namespaces.contains_key(&Kind::User)) {
-        (Some(map), _) => map.to_host(uid)?,
-        (None, true) => return None,
-        (None, false) => uid,
-    };
+    let outside = namespaces::uid_outside(spec, spec.process.as_ref()?.user.uid)?;
     (delegates && outside != draft.facts.euid).then_some(outside)
 }
 

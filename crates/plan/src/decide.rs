@@ -5,7 +5,7 @@ use holm_spec::Spec;
 
 use crate::{
     CloneStep, Command, Error, HostFacts, Idmap, Plan, Slot, Step, attributes, cgroups, filesystem, hooks,
-    namespaces, privileges, rdt, seccomp,
+    namespaces, privileges, rdt, seccomp, streams,
 };
 
 /// Decides what will be done to make container `id` of `spec` on the host of `facts`.
@@ -25,7 +25,8 @@ pub fn plan(id: &str, spec: &Spec, facts: &HostFacts, options: &Options) -> Resu
     hooks::decide(&spec.hooks, &mut plan);
     if let Some(process) = &spec.process {
         let filter = seccomp::filter(spec.linux.seccomp.as_ref())?;
-        let situation = privileges::Situation::of(spec, facts, options);
+        let situation = privileges::Situation::of(process, spec, facts, options);
+        plan.adopt.extend(streams::by_parent(process, situation.owner_outside));
         plan.privileges = privileges::steps(process, &situation, filter.as_ref());
         plan.command = Some(Command {
             args: process.args.clone(),

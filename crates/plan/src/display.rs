@@ -153,6 +153,7 @@ impl Step {
             Self::NewKeyring => f.write_str("join a session keyring of its own"),
             Self::NewSession { terminal_owner: None } => f.write_str("start a session"),
             Self::NewSession { terminal_owner: Some(_) } => f.write_str("start a session on the terminal"),
+            Self::GiveStreams { uid } => write!(f, "give the pipes of the standard streams to uid {uid}"),
             Self::SetRlimit { resource, limit } => write!(f, "limit {resource} to {limit}"),
             Self::NoNewPrivileges => f.write_str("forbid new privileges"),
             Self::DropBounding { keep } => write!(f, "bound capabilities to {keep}"),

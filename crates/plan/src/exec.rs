@@ -7,7 +7,7 @@ use holm_spec::{Process, Surroundings};
 use serde::Serialize;
 
 use crate::privileges::{Situation, steps};
-use crate::{CloneStep, Command, Error, HostFacts, Options, Step, attributes};
+use crate::{CloneStep, Command, Error, HostFacts, Options, Step, attributes, streams};
 
 /// The namespaces of the container's process that are not the caller's own.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct JoinTarget {
     pub ids: Option<(u32, u32)>,
     /// Whether setgroups(2) is denied inside.
     pub groups_denied: bool,
+    /// What the process's uid is for the caller, where the container has a user namespace of its own.
+    pub uid_outside: Option<u32>,
     /// Whether the container has a cgroup in a v1 hierarchy, which is entered; a v2 one the child is born in.
     pub v1_cgroup: bool,
 }
@@ -85,9 +87,12 @@ pub fn plan_exec(
     if process.terminal {
         isolate.push(Step::OpenTerminal { size: process.console_size, console: false });
     }
+    let owner_outside = if own_user { target.uid_outside } else { Some(process.user.uid) };
+    let owner_outside = owner_outside.filter(|_| facts.privileged());
     let situation = Situation {
         available: if own_user { facts.known } else { facts.permitted & facts.bounding },
         groups_stay: target.groups_denied,
+        owner_outside,
         options: *options,
         surroundings: given.surroundings.clone(),
     };
@@ -99,7 +104,10 @@ pub fn plan_exec(
     let mut privileges = steps(process, &situation, given.filter);
     privileges.extend(attributes::labels(attributes, facts)?);
     Ok(ExecPlan {
-        prepare: attributes::born(attributes, facts).into_iter().collect(),
+        prepare: attributes::born(attributes, facts)
+            .into_iter()
+            .chain(streams::by_parent(process, owner_outside))
+            .collect(),
         clone: CloneStep { namespaces: Kinds::default(), into_cgroup: true, between },
         adopt: given.rdt.then_some(Step::EnterRdtGroup).into_iter().collect(),
         isolate,

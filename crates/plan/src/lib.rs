@@ -21,6 +21,7 @@ mod privileges;
 mod rdt;
 mod seccomp;
 mod step;
+mod streams;
 
 pub use decide::{CgroupDriver, Options, plan};
 pub use exec::{ExecPlan, Given, JoinTarget, plan_exec};

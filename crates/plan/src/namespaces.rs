@@ -82,6 +82,15 @@ fn needs_other(spec: &Spec, facts: &HostFacts, kind: Kind, wanted: bool, what: &
     Err(Error::new(what, format!("the container shares the host's {kind} namespace"), hint))
 }
 
+/// What a uid of the container is outside, where its user namespace is not one that was joined.
+pub(crate) fn uid_outside(spec: &Spec, uid: u32) -> Option<u32> {
+    match (&spec.linux.uid_map, spec.linux.namespaces.contains_key(&Kind::User)) {
+        (Some(map), _) => map.to_host(uid),
+        (None, true) => None,
+        (None, false) => Some(uid),
+    }
+}
+
 /// Fills in the clone, the joins around it, and the child's first phase.
 pub(crate) fn decide(draft: &mut Draft<'_>) -> Result<(), Error> {
     clone(draft);

@@ -5,7 +5,7 @@ use holm_namespaces::Kind;
 use holm_seccomp::Filter;
 use holm_spec::{Process, Spec, Surroundings};
 
-use crate::{CapabilitySets, HostFacts, Options, Step, attributes, seccomp};
+use crate::{CapabilitySets, HostFacts, Options, Step, attributes, seccomp, streams};
 
 /// Of a process whose configuration names none, as other runtimes have it: not that of whoever calls.
 const USUAL_UMASK: u32 = 0o022;
@@ -16,6 +16,8 @@ pub(crate) struct Situation {
     pub(crate) available: CapabilitySet,
     /// Whether the additional groups stay as they are: where the user namespace denies setgroups(2), or that is asked for.
     pub(crate) groups_stay: bool,
+    /// The process's user as the caller has it, where the caller gives that the standard streams.
+    pub(crate) owner_outside: Option<u32>,
     /// The caller's wishes.
     pub(crate) options: Options,
     /// How every process of the container runs.
@@ -23,7 +25,7 @@ pub(crate) struct Situation {
 }
 
 impl Situation {
-    pub(crate) fn of(spec: &Spec, facts: &HostFacts, options: &Options) -> Self {
+    pub(crate) fn of(process: &Process, spec: &Spec, facts: &HostFacts, options: &Options) -> Self {
         let own = spec.linux.namespaces.contains_key(&Kind::User);
         let single = |map: &Option<holm_namespaces::IdMap>| {
             map.as_ref().is_some_and(|map| matches!(map.mappings(), [only] if only.size == 1))
@@ -32,6 +34,7 @@ impl Situation {
         Self {
             available: if own { facts.known } else { facts.permitted & facts.bounding },
             groups_stay: mapped_by_self || facts.groups_denied || spec.keeps_groups,
+            owner_outside: streams::owner_outside(process, spec, facts),
             options: *options,
             surroundings: spec.linux.surroundings.clone(),
         }
@@ -48,6 +51,7 @@ pub(crate) fn steps(process: &Process, situation: &Situation, filter: Option<&Fi
     }
     let terminal_owner = process.terminal.then_some(process.user.uid);
     steps.push(Step::NewSession { terminal_owner });
+    steps.extend(streams::by_child(process, situation.owner_outside));
     steps.extend(
         process.rlimits.iter().map(|limit| Step::SetRlimit { resource: limit.resource, limit: limit.limit }),
     );

@@ -412,6 +412,12 @@ pub enum Step {
         /// Who owns the terminal.
         terminal_owner: Option<u32>,
     },
+    /// The pipes among the standard streams become the process's user's, who may open them again then (/dev/stdout). Nothing
+    /// else does: a file and the caller's terminal outlast the container.
+    GiveStreams {
+        /// Their owner, as who gives them has it.
+        uid: u32,
+    },
     /// A resource limit.
     SetRlimit {
         /// Of what.

@@ -13,6 +13,7 @@ mod device_rules;
 mod error;
 mod hooks;
 mod intel_rdt;
+mod json;
 mod lenient;
 mod linux;
 mod load;

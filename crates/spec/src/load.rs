@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime as oci;
 
-use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, lenient};
+use crate::{Error, Hooks, Linux, Mount, OverlayRoot, Process, annotations, json, lenient};
 
 /// Most configurations are smaller, and read at once.
 const USUAL_CONFIG: usize = 16 << 10;
@@ -25,17 +25,16 @@ pub const CONFIG: &str = "config.json";
 /// When it cannot be read, or is not a configuration.
 pub fn read_config(file: &Path) -> Result<(oci::Spec, Vec<String>), Error> {
     let text = read_text(file)?;
-    let cause = match serde_json::from_slice(&text) {
-        Ok(config) => return Ok((config, Vec::new())),
-        Err(cause) => cause,
-    };
+    if let Ok(config) = serde_json::from_slice(&text) {
+        return Ok((config, Vec::new()));
+    }
     // What is JSON is read once more: for what can be mended, and for the path of what is wrong in it.
     match serde_json::from_slice(&text) {
         Ok(mut value) => {
             let notes = lenient::mend(&mut value);
             read_value(&value).map(|config| (config, notes))
         }
-        Err(_) => Err(Error::Syntax { path: file.to_owned(), cause }),
+        Err(cause) => Err(Error::Syntax { path: file.to_owned(), cause }),
     }
 }
 
@@ -50,7 +49,10 @@ pub fn read_process(text: &[u8]) -> serde_json::Result<(oci::Process, Vec<String
     }
     let mut value = serde_json::from_slice(text)?;
     let notes = lenient::mend(&mut value);
-    Ok((serde_json::from_value(value)?, notes))
+    match json::read_value(&value) {
+        Ok(process) => Ok((process, notes)),
+        Err((path, error)) => Err(serde::de::Error::custom(format!("{path}: {error}"))),
+    }
 }
 
 /// Reads its text.
@@ -64,10 +66,7 @@ pub(crate) fn read_text(file: &Path) -> Result<Vec<u8>, Error> {
 
 /// Takes JSON for a configuration; what is of another kind is told by its path.
 pub(crate) fn read_value(config: &serde_json::Value) -> Result<oci::Spec, Error> {
-    serde_path_to_error::deserialize(config).map_err(|error| {
-        let field = error.path().to_string();
-        Error::Form { field, cause: error.into_inner() }
-    })
+    json::read_value(config).map_err(|(field, cause)| Error::Form { field, cause })
 }
 
 /// A checked configuration.

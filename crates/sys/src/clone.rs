@@ -83,14 +83,32 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 ///
 /// `EBUSY` when the process has more than one thread (nothing was made); else what clone3(2) says: `EPERM` without
 /// `CAP_SYS_ADMIN` (no privilege is needed with [`CloneFlags::NEWUSER`]), `ENOSPC` or `EUSERS` at the limits of
-/// /proc/sys/user, `ENOSYS` before Linux 5.3.
+/// /proc/sys/user. Where a filter answers `ENOSYS`, as Docker's does because it cannot look into the arguments, clone(2)
+/// is called instead, unless the request has what that cannot be asked for: a cgroup, or a time namespace.
 pub fn clone3(request: &CloneRequest<'_>) -> Result<Forked> {
     assert_single_threaded()?;
+    match by_clone3(request) {
+        Err(error) if error.errno() == Errno::NOSYS && fits_clone(request) => by_clone(request),
+        result => result,
+    }
+}
+
+/// The flag of a time namespace is among the bits of the signal.
+fn fits_clone(request: &CloneRequest<'_>) -> bool {
+    request.cgroup.is_none() && !request.flags.contains(CloneFlags::NEWTIME)
+}
+
+/// The signal by which the parent hears of the end.
+fn exit_signal(request: &CloneRequest<'_>) -> i32 {
+    if request.flags.contains(CloneFlags::PARENT) { 0 } else { libc::SIGCHLD }
+}
+
+fn by_clone3(request: &CloneRequest<'_>) -> Result<Forked> {
     let mut pidfd: i32 = -1;
     let mut args = CloneArgs {
         flags: request.flags.bits() | libc::CLONE_PIDFD as u64,
         pidfd: std::ptr::from_mut(&mut pidfd) as u64,
-        exit_signal: if request.flags.contains(CloneFlags::PARENT) { 0 } else { libc::SIGCHLD as u64 },
+        exit_signal: u64::try_from(exit_signal(request)).unwrap_or_default(),
         ..CloneArgs::default()
     };
     if let Some(cgroup) = request.cgroup {
@@ -102,21 +120,37 @@ pub fn clone3(request: &CloneRequest<'_>) -> Result<Forked> {
     // the process has no other thread whose locks the copy could hold (asserted above).
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<CloneArgs>()) };
     match result {
-        -1 => Err(last_error(request)),
+        -1 => Err(last_error("clone3", request)),
         0 => Ok(Forked::Child),
-        pid => {
-            // SAFETY: clone3 succeeded with CLONE_PIDFD, so `pidfd` is a new descriptor that nobody else owns.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            pid.map(|pid| Forked::Parent { pid, pidfd })
-                .ok_or_else(|| Error::new("clone3()", Errno::OVERFLOW))
-        }
+        // SAFETY: clone3 succeeded with CLONE_PIDFD, so `pidfd` is a new descriptor that nobody else owns.
+        pid => parent_of(pid, unsafe { OwnedFd::from_raw_fd(pidfd) }),
     }
 }
 
-fn last_error(request: &CloneRequest<'_>) -> Error {
-    let errno = std::io::Error::last_os_error();
-    Error::from_io(format!("clone3({:?})", request.flags), &errno)
+/// The same by clone(2), which stores the pidfd where it would store the pid (Linux 5.2).
+fn by_clone(request: &CloneRequest<'_>) -> Result<Forked> {
+    let mut pidfd: i32 = -1;
+    let signal = libc::c_long::from(exit_signal(request));
+    let flags = libc::c_long::try_from(request.flags.bits()).unwrap_or_default();
+    let flags = flags | libc::c_long::from(libc::CLONE_PIDFD) | signal;
+    let (stack, unused): (libc::c_long, libc::c_long) = (0, 0);
+    // SAFETY: as with clone3: no CLONE_VM and no stack of its own, one thread; the third argument points to a live i32.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, stack, &raw mut pidfd, unused, unused) };
+    match result {
+        -1 => Err(last_error("clone", request)),
+        0 => Ok(Forked::Child),
+        // SAFETY: clone succeeded with CLONE_PIDFD, so `pidfd` is a new descriptor that nobody else owns.
+        pid => parent_of(pid, unsafe { OwnedFd::from_raw_fd(pidfd) }),
+    }
+}
+
+fn parent_of(pid: libc::c_long, pidfd: OwnedFd) -> Result<Forked> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.map(|pid| Forked::Parent { pid, pidfd }).ok_or_else(|| Error::new("clone3()", Errno::OVERFLOW))
+}
+
+fn last_error(call: &str, request: &CloneRequest<'_>) -> Error {
+    Error::from_io(format!("{call}({:?})", request.flags), &std::io::Error::last_os_error())
 }
 
 /// Checks that this process has exactly one thread, by the link count of /proc/self/task. Where /proc is not this

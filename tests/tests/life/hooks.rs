@@ -126,6 +126,31 @@ fn the_state_is_on_standard_input_as_it_is_at_that_point() {
     });
 }
 
+/// Root of the container whose namespace it is could do to them what it wants.
+#[test]
+fn those_of_the_runtime_are_not_in_a_pid_namespace_that_was_joined() {
+    let Some(ground) = Ground::root().filter(|_| own_runtime("where hooks run")) else { return };
+    let other = Bundle::new(&ground, "other", "exec sleep 1000");
+    other.create(&[]).ok();
+    let (bundle, mut config) = noted(&ground, "joining", "exit 0");
+    config["hooks"] = noting(&bundle, "readlink /proc/self/ns/pid");
+    let joined = format!("/proc/{}/ns/pid", other.pid());
+    let kinds = config["linux"]["namespaces"].as_array_mut().unwrap();
+    kinds.retain(|namespace| namespace["type"] != "pid");
+    kinds.push(json!({ "type": "pid", "path": joined }));
+    bundle.write(&config);
+    bundle.run().ok();
+    let link = |path: &str| std::fs::read_link(path).unwrap().to_str().unwrap().to_owned();
+    let (own, joined) = (link("/proc/self/ns/pid"), link(&joined));
+    for line in bundle.written("notes").lines() {
+        let (kind, namespace) = line.split_once(' ').unwrap();
+        let inside = ["createContainer", "startContainer"].contains(&kind);
+        assert_eq!(namespace, if inside { &joined } else { &own }, "{kind}");
+    }
+    assert_eq!(bundle.written("notes").lines().count(), 6);
+    other.oci(&["delete", "-f", &other.id]).finish().ok();
+}
+
 #[test]
 fn each_is_in_the_namespaces_that_the_specification_says() {
     each(|ground| {

@@ -242,6 +242,33 @@ fn a_limit_that_leaves_no_room_for_the_start_is_refused() {
     });
 }
 
+/// Those of the start are counted, so that it is not the start that fails.
+#[test]
+fn a_limit_that_is_taken_leaves_room_for_a_hook() {
+    each(|ground| {
+        for (filtered, least) in [(false, 15), (true, 18)] {
+            let bundle = Bundle::new(ground, "hooked", "true");
+            let create = |limit: u32| {
+                let mut narrow = config(ground, "exec sleep 1000");
+                narrow["process"]["rlimits"] =
+                    json!([{ "type": "RLIMIT_NOFILE", "soft": limit, "hard": limit }]);
+                narrow["hooks"] = json!({ "startContainer": [{ "path": "/bin/true" }] });
+                if filtered {
+                    narrow["process"]["noNewPrivileges"] = true.into();
+                    narrow["linux"]["seccomp"] = json!({ "defaultAction": "SCMP_ACT_ALLOW" });
+                }
+                bundle.write(&narrow);
+                bundle.create(&[])
+            };
+            create(least - 1).ends(125);
+            assert!(bundle.written("err").contains(&format!("{least} or more")), "{}", bundle.written("err"));
+            create(least).ok();
+            bundle.call("start").ok();
+            bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
+        }
+    });
+}
+
 #[test]
 fn a_run_that_fails_leaves_a_container_of_its_name_alone() {
     each(|ground| {

@@ -106,6 +106,23 @@ fn what_is_newer_than_the_profile_is_not_there() {
     });
 }
 
+/// Docker's profile answers so, as a filter cannot look into the arguments of clone3(2).
+#[test]
+fn hooks_in_the_container_are_made_without_clone3() {
+    each(|ground| {
+        for no_new in [false, true] {
+            let mut refused = rule("clone3", "SCMP_ACT_ERRNO");
+            refused["errnoRet"] = 38.into();
+            let mut config = filtered(ground, "cat /tmp/hook", no_new, but(&[refused]));
+            config["mounts"].as_array_mut().unwrap().push(json!({ "destination": "/tmp", "type": "tmpfs" }));
+            let args = ["sh", "-c", "grep Seccomp: /proc/self/status > /tmp/hook"];
+            config["hooks"] = json!({ "startContainer": [{ "path": "/bin/sh", "args": args }] });
+            config["hooks"]["startContainer"][0]["env"] = json!(["PATH=/bin"]);
+            assert_eq!(Bundle::of(ground, "hooked", &config).run().ok(), "Seccomp:\t2", "{no_new}");
+        }
+    });
+}
+
 /// What a shell and a static program need, up to rseq(2).
 const LIST: &str = "read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask \
     rt_sigreturn ioctl pread64 access pipe sched_yield dup dup2 getpid clone fork vfork execve exit wait4 kill uname fcntl \

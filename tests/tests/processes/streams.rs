@@ -1,6 +1,11 @@
 //! Standard streams without a terminal: they pass straight through.
 
-use holm_tests::Ground;
+use std::os::unix::fs::MetadataExt;
+
+use holm_tests::{Call, Ground, own_runtime};
+
+/// Opens each of its standard streams once more.
+const AGAIN: &str = "cat < /dev/stdin; echo out > /dev/stdout; echo err > /dev/stderr";
 
 #[test]
 fn large_data_goes_in_and_out_unchanged() {
@@ -66,4 +71,56 @@ fn no_descriptor_of_holm_s_is_left_open() {
             assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2"]);
         }
     });
+}
+
+/// In pipes of its caller's own.
+fn in_pipes(call: Call) -> String {
+    call.through(&["/bin/sh", "-c", "echo in | \"$0\" \"$@\" 2>&1 | cat"]).finish().ok()
+}
+
+/// With a user namespace, which has the owner of the pipes or, made by root, does not.
+fn grounds() -> impl Iterator<Item = (Ground, &'static [&'static str])> {
+    let userns: &[&str] = if own_runtime("who gives the streams away") { &["--userns", "auto"] } else { &[] };
+    let root = [&[][..], userns].map(|options| (Ground::root as fn() -> Option<Ground>, options));
+    let cases = root.into_iter().chain([(Ground::with_ranges as fn() -> _, &[][..])]);
+    cases.filter_map(|(ground, options)| Some((ground()?, options)))
+}
+
+#[test]
+fn pipes_are_the_user_s_who_may_open_them_again() {
+    for (ground, options) in grounds() {
+        for user in ["0", "1234:1235"] {
+            let options = [options, &["--user", user]].concat();
+            assert_eq!(in_pipes(ground.sh(&options, AGAIN)), "in\nout\nerr", "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn pipes_of_an_exec_are_its_user_s() {
+    for (ground, options) in grounds() {
+        let name = ground.name("outer");
+        let running = ground.sh(&[options, &["--name", &name]].concat(), "echo up; cat").start();
+        assert_eq!(running.line(), "up");
+        let exec = ["exec", "-u", "1234", &name, "/bin/sh", "-c", AGAIN];
+        assert_eq!(in_pipes(ground.holm(exec)), "in\nout\nerr", "{options:?}");
+        running.finish().ok();
+    }
+}
+
+/// It stays when the container is gone, and its new owner could write to what was only to be read.
+#[test]
+fn a_file_stays_whose_it_is() {
+    if !own_runtime("that no file is given away") {
+        return;
+    }
+    let Some(ground) = Ground::root() else { return };
+    let (input, output) = (ground.new_file("input", "in\n"), ground.new_file("output", ""));
+    let shell = format!("exec \"$0\" \"$@\" <{} >{}", input.display(), output.display());
+    let call = ground.sh(&["--user", "1234"], "cat; echo out").through(&["/bin/sh", "-c", &shell]);
+    call.finish().ok();
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "in\nout\n");
+    for file in [input, output] {
+        assert_eq!(std::fs::metadata(file).unwrap().uid(), 0);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use holm_plan::Plan;
 use holm_runtime::{CreateRequest, Error, Observer, Result};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::handles::Handles;
 use super::{Bench, json};
@@ -101,6 +101,7 @@ impl Create {
         if let Some(format) = self.common.dry_run {
             return print_plan(&request, format);
         }
+        protect(&config)?;
         if terminal(&config) && request.console_socket.is_none() {
             return Err(no_console_socket("create"));
         }
@@ -120,6 +121,7 @@ impl Run {
         if let Some(format) = self.common.dry_run {
             return print_plan(&request, format);
         }
+        protect(&config)?;
         if self.detach {
             if terminal(&config) && request.console_socket.is_none() {
                 return Err(no_console_socket("run --detach"));
@@ -168,6 +170,26 @@ impl Common {
             ..self.located()
         }
     }
+}
+
+/// Puts the program out of reach, by executing it again, where a process of it can be seen from inside.
+fn protect(config: &Spec) -> Result<()> {
+    if is_seen_from_inside(config) { holm_runtime::protect_own_program() } else { Ok(()) }
+}
+
+/// In a new PID namespace a container has nobody who could see its maker: its first process, which makes it, is another
+/// program from the moment on that others come after it, but for hooks. Whoever owns its user namespace, or has its mounts
+/// to himself, may have been there before.
+fn is_seen_from_inside(config: &Spec) -> bool {
+    let namespaces =
+        config.linux().as_ref().and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
+    let is_new = |namespace: &LinuxNamespace| namespace.path().is_none();
+    let own_processes = namespaces.iter().any(|one| one.typ() == LinuxNamespaceType::Pid && is_new(one));
+    let joins = |kind| namespaces.iter().any(|one| one.typ() == kind && !is_new(one));
+    let hooks = config.hooks().as_ref().is_some_and(|hooks| {
+        [hooks.create_container(), hooks.start_container()].into_iter().flatten().any(|list| !list.is_empty())
+    });
+    !own_processes || joins(LinuxNamespaceType::User) || joins(LinuxNamespaceType::Mount) || hooks
 }
 
 /// How many sockets systemd has opened for this process.

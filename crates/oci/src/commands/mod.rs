@@ -148,9 +148,10 @@ struct Bench<'a> {
 }
 
 impl Oci {
-    /// Whether a process that this program is executed by gets into a container.
+    /// Whether a process that this program is executed by gets among the processes of a container, whatever container that
+    /// is. Where the configuration decides, the command looks to it.
     pub fn is_seen_from_inside(&self) -> bool {
-        matches!(self.operation, Operation::Create(_) | Operation::Run(_) | Operation::Exec(_))
+        matches!(self.operation, Operation::Exec(_))
     }
 
     /// What runc ends with when the command fails: an engine tells by it a failure of exec from the end of its process.

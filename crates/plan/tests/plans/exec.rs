@@ -32,6 +32,7 @@ fn any_target() -> impl Strategy<Value = JoinTarget> {
             outer: outer.into_iter().collect(),
             ids: user.then_some((0, 0)),
             groups_denied,
+            uid_outside: user.then_some(1000),
             v1_cgroup,
         }
     })

@@ -327,6 +327,6 @@ mod tests {
         }
         assert!(plans > 650, "only {plans} of 2000 have a plan");
         // All but RemoveCgroup and RemoveRdtGroup, which undo, and JoinProcess, which is an exec's.
-        assert_eq!(steps.len(), 51, "{steps:?}");
+        assert_eq!(steps.len(), 52, "{steps:?}");
     }
 }

@@ -115,6 +115,7 @@ fn a_process_in_the_container_of_an_ordinary_user() {
         outer: Kinds::default(),
         ids: Some((0, 0)),
         groups_denied: false,
+        uid_outside: None,
         v1_cgroup: false,
     };
     let plan =

@@ -63,6 +63,10 @@ pub(crate) fn are_those_asked_for(steps: &[Step], process: &Process) -> Result<(
             Step::SetIds { uid, gid, .. } => {
                 prop_assert_eq!((*uid, *gid), (process.user.uid, process.user.gid));
             }
+            Step::GiveStreams { uid } => {
+                prop_assert!(!process.terminal);
+                prop_assert_eq!(*uid, process.user.uid);
+            }
             Step::ChangeDirectory { path } => prop_assert_eq!(path, &process.cwd),
             Step::NewSession { terminal_owner } => {
                 prop_assert_eq!(*terminal_owner, process.terminal.then_some(process.user.uid));

@@ -56,6 +56,7 @@ pub(crate) fn subject(step: &Step) -> Subject {
         Step::NewKeyring
         | Step::LoadSeccomp { .. }
         | Step::NewSession { .. }
+        | Step::GiveStreams { .. }
         | Step::SetRlimit { .. }
         | Step::NoNewPrivileges
         | Step::DropBounding { .. }

@@ -13,7 +13,7 @@ use crate::create::handshake::{Channel, FromChild, Newborn, Working};
 use crate::create::{ChildOrders, between, child};
 use crate::error::{Error, Failure, StepError};
 use crate::report::Narrator;
-use crate::steps::{ParentBench, attributes};
+use crate::steps::{ParentBench, attributes, namespaces};
 
 /// A child that has done its part.
 #[derive(Debug)]
@@ -76,7 +76,9 @@ pub(crate) fn make(
         v2_cgroup(birth.clone, bench).map_err(|error| system("open the container's cgroup", error))?;
     let child = guarded_clone(birth.clone, cgroup.as_ref(), orders, theirs, narrator);
     attributes::restore_oom_score_adj(bench);
+    let returned = namespaces::return_to_own_pids(bench);
     let mut child = child?;
+    returned.map_err(|error| system("leave the PID namespace that was joined", error))?;
     let newborn = Newborn::new(ours);
     if !birth.clone.between.is_empty() {
         child = exchange(child, &newborn, narrator)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use holm_cgroups::{Cgroup, CgroupPath, RdtRecord};
-use holm_plan::{CgroupDriver, FilterTime, HostFacts, Options, Phase, Plan, Step};
+use holm_plan::{CgroupDriver, HostFacts, Options, Phase, Plan, Step};
 use holm_spec::Spec;
 use holm_state::{Locked, ProcessId, Record, Root, Status};
 use rustix::process::Pid;
@@ -18,21 +18,17 @@ use crate::error::Error;
 use crate::hooks::{self, Told};
 use crate::lifecycle::delete::destroy;
 use crate::lifecycle::hand_out::{connect_console, send_pidfd, write_pid_file};
+use crate::lifecycle::room;
 use crate::lifecycle::start::executed;
 use crate::observer::Observer;
 use crate::probe::probe_for;
 use crate::report::Narrator;
 use crate::seccomp::Agent;
-use crate::steps::ParentBench;
 use crate::steps::network::Moves;
+use crate::steps::{ParentBench, namespaces};
 
 /// How long a cgroup may take to become empty once its processes are killed.
 pub(crate) const CGROUP_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The standard streams, the start socket, the connection that comes in there, and the pidfd of the parent.
-const DESCRIPTORS_OF_A_START: u64 = 6;
-/// A filter that is loaded at the start, its agent, and its listener.
-const DESCRIPTORS_OF_A_FILTER: u64 = 3;
 
 /// What [`create`] is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -155,24 +151,6 @@ pub fn run(
     make(root, request, Mode::Run, observer)
 }
 
-/// The start comes in as a descriptor, which the limit of the command must leave room for.
-fn check_descriptors(plan: &Plan) -> Result<(), Error> {
-    let limits = plan.privileges.iter().filter_map(|step| match step {
-        Step::SetRlimit { resource, limit } if resource.name() == "RLIMIT_NOFILE" => Some(limit.soft),
-        _ => None,
-    });
-    let waits = |step: &Step| matches!(step, Step::LoadSeccomp { time: FilterTime::BeforeCommand, .. });
-    let filter = if plan.privileges.iter().any(waits) { DESCRIPTORS_OF_A_FILTER } else { 0 };
-    let needed = DESCRIPTORS_OF_A_START + filter;
-    limits.filter(|limit| *limit < needed).try_for_each(|limit| {
-        Err(Error::new("cannot create a container that waits for its start")
-            .with_cause(format!(
-                "with RLIMIT_NOFILE at {limit} its process has no descriptor to be started by"
-            ))
-            .with_hint(format!("give it {needed} or more, or make and start it at once, by `run`")))
-    })
-}
-
 /// How far it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -191,7 +169,7 @@ fn make(
     let facts = probe_for(&spec)?;
     let plan = holm_plan::plan(request.id, &spec, &facts, &request.options())?;
     if mode == Mode::Create {
-        check_descriptors(&plan)?;
+        room::check(&plan, request.preserved)?;
     }
     let entry = root.create_entry(request.id)?.lock()?;
     let work = Work { spec: &spec, facts: &facts, plan: &plan, request, mode, entry: &entry };
@@ -250,6 +228,7 @@ impl Work<'_> {
             target: None,
             child: None,
             taken: Vec::new(),
+            own_pids: None,
             score: None,
             network: None,
             rdt: None,
@@ -259,6 +238,8 @@ impl Work<'_> {
         made.map_err(|error| {
             let lost = bench.network.take().map(Moves::put_back).unwrap_or_default();
             lost.iter().for_each(|lost| observer.note(lost));
+            // For hooks that run because of it, where the clone was not reached.
+            let _ = namespaces::return_to_own_pids(&mut bench);
             (error, undo(&self.plan.undo, &bench))
         })
     }

@@ -84,7 +84,11 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
     let cgroup = cgroup(&record, request.cgroups)?;
-    let join = JoinTarget { v1_cgroup: cgroup.v1(), ..join_target(container, &facts)? };
+    let join = JoinTarget {
+        v1_cgroup: cgroup.v1(),
+        uid_outside: uid_outside(container, process.user.uid),
+        ..join_target(container, &facts)?
+    };
     if !container.is_alive() {
         // Then those may have been the namespaces of a later process with its pid, of the host perhaps.
         return Err(does_not_run(request.id, Status::Stopped));
@@ -177,6 +181,7 @@ fn make(
         network: None,
         rdt: joining.record.rdt.clone(),
         told: None,
+        own_pids: None,
         score: None,
     };
     let orders = ChildOrders {
@@ -232,6 +237,7 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
         outer: Kinds::default(),
         ids: own_user.then(|| first_ids(pid)).flatten(),
         groups_denied: false,
+        uid_outside: None,
         v1_cgroup: false,
     };
     for kind in facts.kinds.iter() {
@@ -250,6 +256,12 @@ fn join_target(process: ProcessId, facts: &HostFacts) -> Result<JoinTarget, Erro
 
 fn belongs_to(namespace: &Namespace, user: &holm_namespaces::NamespaceId) -> bool {
     namespace.owner().and_then(|owner| owner.id()).is_ok_and(|owner| owner == *user)
+}
+
+/// What `uid` of the user namespace of `process` is in this process's.
+fn uid_outside(process: ProcessId, uid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{}/uid_map", process.pid)).ok()?;
+    namespaces::outside(&text, uid)
 }
 
 /// The uid and gid of root in the user namespace of `pid`, where it is mapped; else the first that are.

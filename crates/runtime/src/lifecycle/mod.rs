@@ -7,6 +7,7 @@ mod exec;
 mod hand_out;
 mod kill;
 mod pause;
+mod room;
 mod start;
 mod state;
 mod update;

@@ -1,13 +1,13 @@
 //! How the process runs.
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use holm_credentials as credentials;
 use holm_credentials::{MemoryPolicy, Scheduling};
 use holm_plan::{Lsm, Step};
 use holm_sys::{Context, Errno};
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2, readlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags, openat, openat2, readlinkat, statx};
 
 use crate::error::StepError;
 use crate::steps::{ParentBench, StepResult, misplaced};
@@ -120,17 +120,66 @@ pub(crate) fn set_label(proc: Option<&OwnedFd>, lsm: Lsm, label: &str) -> StepRe
 }
 
 fn open_first(proc: &OwnedFd, thread: &Path, files: &[&str]) -> Result<(PathBuf, OwnedFd), StepError> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let mut last = StepError::new("no file takes it");
     for file in files {
         let path = thread.join(file);
-        let opened = openat2(proc, &path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
-            .call(|| format!("openat2(\"/proc\", {path:?}, O_WRONLY)"));
-        match opened {
+        match open_in_proc(proc, &path) {
             Ok(opened) => return Ok((path, opened)),
             Err(error) if error.errno() == Errno::NOENT => last = error.into(),
             Err(error) => return Err(error.into()),
         }
     }
     Err(last)
+}
+
+/// Opens a file of procfs to be written, with neither a link nor a mount in the way.
+fn open_in_proc(proc: &OwnedFd, path: &Path) -> holm_sys::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    match openat2(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve) {
+        // The filter of system calls, which may be loaded by now, does not know it.
+        Err(Errno::NOSYS | Errno::PERM) => open_by_steps(proc, path),
+        result => result.call(|| format!("openat2(\"/proc\", {path:?}, O_WRONLY)")),
+    }
+}
+
+/// The same by openat(2), name by name: each is on the mount that it begins at.
+fn open_by_steps(proc: &OwnedFd, path: &Path) -> holm_sys::Result<OwnedFd> {
+    let call = || format!("openat(\"/proc\", {path:?}, O_WRONLY)");
+    let mount = |file: &OwnedFd| {
+        let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).call(call)?;
+        Ok(found.stx_mnt_id)
+    };
+    let first = mount(proc)?;
+    let open = |at: &OwnedFd, name: &Path, flags: OFlags| {
+        let opened =
+            openat(at, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).call(call)?;
+        let same = mount(&opened)? == first;
+        same.then_some(opened).ok_or_else(|| holm_sys::Error::new(call(), Errno::XDEV))
+    };
+    let invalid = || holm_sys::Error::new(call(), Errno::INVAL);
+    let (directories, file) = (path.parent().ok_or_else(invalid)?, path.file_name().ok_or_else(invalid)?);
+    let mut at = openat(proc, ".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).call(call)?;
+    for component in directories.components() {
+        let Component::Normal(name) = component else { return Err(invalid()) };
+        at = open(&at, Path::new(name), OFlags::PATH | OFlags::DIRECTORY)?;
+    }
+    open(&at, Path::new(file), OFlags::WRONLY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_procfs_is_opened_in_both_ways_and_no_link_is_followed() {
+        let proc = crate::create::child::procfs().unwrap().unwrap();
+        let own = PathBuf::from(std::process::id().to_string());
+        for open in [open_in_proc, open_by_steps] {
+            assert!(open(&proc, &own.join("comm")).is_ok());
+            assert!(open(&proc, &own.join("no/such")).is_err());
+            assert!(open(&proc, Path::new("self/comm")).is_err());
+            assert!(open(&proc, &own.join("../self")).is_err());
+            assert!(open(&proc, &own.join("exe")).is_err());
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub(crate) mod network;
 pub(crate) mod privileges;
 pub(crate) mod rdt;
 pub(crate) mod root;
+pub(crate) mod streams;
 pub(crate) mod take;
 pub(crate) mod terminal;
 
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use holm_cgroups::{Cgroup, Entrance, Layout, RdtRecord};
 use holm_mounts::{Detached, Root, Scratch};
+use holm_namespaces::Namespace;
 use holm_plan::{Slot, Step};
 use holm_spec::{Hook, HookKind};
 use rustix::process::Pid;
@@ -47,6 +49,8 @@ pub(crate) struct ParentBench<'a> {
     pub(crate) rdt: Option<RdtRecord>,
     /// What hooks hear.
     pub(crate) told: Option<Told>,
+    /// The PID namespace that this process is in, once its children are to be born in another.
+    pub(crate) own_pids: Option<Namespace>,
     /// The oom_score_adj that this process had before it took that of the child.
     pub(crate) score: Option<String>,
 }
@@ -62,7 +66,7 @@ impl ParentBench<'_> {
             Step::DelegateCgroup { uid } => cgroup::delegate(self, *uid),
             Step::MakeRdtGroup { group } => rdt::make(self, group),
             Step::EnterRdtGroup => rdt::enter(self),
-            Step::JoinNamespace { kind, path } => namespaces::join(*kind, path),
+            Step::JoinNamespace { kind, path } => namespaces::join_for_child(self, *kind, path),
             Step::JoinProcess { kinds } => namespaces::join_process(self.target.as_ref(), *kinds),
             Step::WriteIdMaps { uids, gids, writer } => idmaps::write(self, uids, gids, *writer),
             Step::TakeMount { slot, path, recursive, idmap, follow } => take::by_parent(
@@ -77,6 +81,7 @@ impl ParentBench<'_> {
             Step::SetOomScoreAdj { score, required } => {
                 attributes::set_oom_score_adj(self, *score, *required)
             }
+            Step::GiveStreams { uid } => streams::give(*uid),
             Step::RunHook { kind, hook } => {
                 let told = self.told.as_ref().ok_or_else(|| misplaced(step))?;
                 told.run(*kind, hook, self.child.map(|pid| pid.as_raw_nonzero().get()))
@@ -190,6 +195,7 @@ impl ChildBench {
     fn run_privileges(&mut self, step: &Step) -> StepResult {
         match step {
             Step::NewKeyring => privileges::new_keyring(),
+            Step::GiveStreams { uid } => streams::give(*uid),
             Step::NewSession { terminal_owner } => terminal::new_session(self, *terminal_owner),
             Step::SetRlimit { resource, limit } => privileges::set_rlimit(*resource, *limit),
             Step::NoNewPrivileges => privileges::no_new_privileges(),

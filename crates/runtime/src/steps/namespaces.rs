@@ -4,19 +4,35 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use holm_namespaces::{
-    Kind, Kinds, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd, unshare,
+    IdMap, Kind, Kinds, Mapping, Namespace, TimeOffsets, join as setns, join_process as setns_by_pidfd,
+    unshare,
 };
 use holm_sys::Context;
 use rustix::fs::{self, Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Uid};
 
 use crate::error::StepError;
-use crate::steps::{ChildBench, StepResult};
+use crate::steps::{ChildBench, ParentBench, StepResult};
 
 /// Joins the namespace at `path`, which must be of this kind.
 pub(crate) fn join(kind: Kind, path: &Path) -> StepResult {
     let namespace = Namespace::open_as(path, kind).map_err(StepError::from)?;
     Ok(setns(&namespace)?)
+}
+
+/// The same by the parent, which a PID namespace does not change, but for where its children are born: what it makes after
+/// the child is to be its own again.
+pub(crate) fn join_for_child(bench: &mut ParentBench<'_>, kind: Kind, path: &Path) -> StepResult {
+    if kind == Kind::Pid {
+        bench.own_pids = Some(Namespace::of_self(kind).map_err(StepError::from)?);
+    }
+    join(kind, path)
+}
+
+/// Children of the parent are born in its own PID namespace from now on: a hook is nobody's business in the one that was
+/// joined, whose root could stop it, or trace it.
+pub(crate) fn return_to_own_pids(bench: &mut ParentBench<'_>) -> StepResult {
+    Ok(bench.own_pids.take().map_or(Ok(()), |own| setns(&own))?)
 }
 
 /// Joins several namespaces of a process at once.
@@ -50,6 +66,16 @@ pub(crate) fn first_mapped(text: &str) -> Option<u32> {
     let first = |line: &str| line.split_ascii_whitespace().next()?.parse::<u32>().ok();
     let mapped: Vec<u32> = text.lines().filter_map(first).collect();
     if mapped.contains(&0) { Some(0) } else { mapped.first().copied() }
+}
+
+/// What `id` is outside, by the text of an id map.
+pub(crate) fn outside(text: &str, id: u32) -> Option<u32> {
+    let mapping = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse);
+        let (container, host, size) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some(Mapping { container, host, size })
+    };
+    IdMap::new(text.lines().filter_map(mapping).collect()).ok()?.to_host(id)
 }
 
 /// A cgroup namespace, rooted at the cgroup that this process is in.
