@@ -62,7 +62,14 @@ fn run_one(directory: &Path, target: &str, options: &Options) -> Result<()> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--release", "--bin", target, "--manifest-path"]);
     cargo.arg(directory.join("Cargo.toml")).env("RUSTFLAGS", FLAGS.join(" "));
-    cargo.args(["--", "-timeout=20", "-rss_limit_mb=2048", "-use_value_profile=1", "-print_final_stats=1"]);
+    cargo.args([
+        "--",
+        "-timeout=20",
+        "-rss_limit_mb=2048",
+        "-use_value_profile=1",
+        "-len_control=20",
+        "-print_final_stats=1",
+    ]);
     cargo.arg(format!("-artifact_prefix={}/", artifacts.display()));
     if options.input.is_empty() {
         println!("--- {target}, for {} s", options.seconds);
