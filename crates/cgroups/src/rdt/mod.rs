@@ -135,7 +135,12 @@ impl RdtGroup {
         }
         made.write(&self.given)?;
         if let Some(monitor) = self.monitor_directory() {
-            (directories.make)(&monitor).call(|| format!("mkdir({monitor:?})"))?;
+            match (directories.make)(&monitor).call(|| format!("mkdir({monitor:?})")) {
+                Err(error) if error.errno() == Errno::NOENT => {
+                    return Err(made.problem("has no mon_groups: this machine counts nothing".into()));
+                }
+                result => result?,
+            }
             made.removable.insert(0, monitor.clone());
             made.monitor = Some(monitor);
         }
