@@ -3,6 +3,7 @@
 
 mod bench;
 mod documents;
+mod fuzz;
 mod swarm;
 mod vm;
 
@@ -29,6 +30,8 @@ enum Chore {
     Swarm(swarm::Options),
     /// Run a command, or the tests that need it, in a whole machine under qemu, with systemd and cgroup v2
     Vm(vm::Options),
+    /// Feed what reads the texts of others with bytes that nobody meant, and see that it takes them or refuses them
+    Fuzz(fuzz::Options),
     /// Write the man pages of every command
     Man {
         /// Where to
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::run(&options).map(done),
         Chore::Swarm(options) => swarm::run(&options).map(done),
         Chore::Vm(options) => vm::run(options),
+        Chore::Fuzz(options) => fuzz::run(&options).map(done),
         Chore::Man { directory } => documents::man(&directory).map(done),
         Chore::Completions { directory } => documents::completions(&directory).map(done),
     };

@@ -52,5 +52,16 @@ pub(crate) fn write_to(file: BorrowedFd<'_>, path: &str, text: &str) -> Result<(
 
 /// The processes that a `cgroup.procs` lists; those outside of the caller's PID namespace (0) are left out.
 pub(crate) fn pids(text: &str) -> impl Iterator<Item = Pid> + '_ {
-    text.lines().filter_map(|line| line.trim().parse().ok().and_then(Pid::from_raw))
+    text.lines().filter_map(|line| line.trim().parse().ok().and_then(holm_sys::pid_of_number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pids;
+
+    #[test]
+    fn what_is_no_process_of_this_namespace_is_left_out() {
+        let numbers: Vec<_> = pids("7\n0\n-1\nx\n\n12").map(|pid| pid.as_raw_nonzero().get()).collect();
+        assert_eq!(numbers, [7, 12]);
+    }
 }

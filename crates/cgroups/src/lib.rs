@@ -19,6 +19,8 @@ mod directory;
 mod error;
 mod file;
 mod freezer;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod group;
 mod kill;
 mod layout;

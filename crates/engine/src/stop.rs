@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use holm_sys::send_signal_by_pidfd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::container::Seen;
 use crate::launcher::Launcher;
@@ -60,7 +60,7 @@ impl Engine {
 }
 
 fn pidfd(pid: u32) -> Option<OwnedFd> {
-    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let pid = holm_sys::pid_of_number(i32::try_from(pid).ok()?)?;
     pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 

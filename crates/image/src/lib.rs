@@ -51,6 +51,8 @@ mod docker;
 mod document;
 mod error;
 mod extract;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod image;
 mod layout;
 mod notes;

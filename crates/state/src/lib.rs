@@ -7,6 +7,8 @@
 
 mod entry;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod id;
 mod process;
 mod record;

@@ -37,7 +37,7 @@ impl ProcessId {
 
     /// The pid.
     pub fn pid(self) -> Option<Pid> {
-        Pid::from_raw(self.pid)
+        holm_sys::pid_of_number(self.pid)
     }
 
     /// Whether this very process still runs; a zombie does not. One that cannot be asked about, for want of descriptors
@@ -56,10 +56,10 @@ impl ProcessId {
 
 /// What is wanted of /proc/PID/stat.
 #[derive(Debug, PartialEq, Eq)]
-struct Stat {
+pub(crate) struct Stat {
     state: char,
-    parent: i32,
-    start_time: u64,
+    pub(crate) parent: i32,
+    pub(crate) start_time: u64,
 }
 
 impl Stat {
@@ -69,7 +69,7 @@ impl Stat {
     }
 
     /// The name in the second field may hold anything, parentheses too; what follows the last one does not.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;

@@ -16,6 +16,7 @@ mod keyring;
 mod mount;
 mod netdevice;
 mod nsfs;
+mod pid;
 mod scheduling;
 mod seccomp;
 mod signal;
@@ -31,6 +32,7 @@ pub use keyring::join_session_keyring;
 pub use mount::{MountAttr, MountSetattr, mount_setattr};
 pub use netdevice::set_link_up;
 pub use nsfs::{ns_get_nstype, ns_get_owner_uid, ns_get_parent, ns_get_userns};
+pub use pid::pid_of_number;
 pub use scheduling::{SchedAttr, ioprio_set, personality, sched_setattr, set_mempolicy};
 pub use seccomp::{
     NotifiedCall, SeccompFilterFlags, SockFilter, seccomp_notify_answer, seccomp_notify_receive,

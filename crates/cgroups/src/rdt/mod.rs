@@ -4,6 +4,8 @@
 //! A directory of the file system is a class of service (`schemata`, `tasks`); in it, a directory of `mon_groups` counts for a
 //! part of its processes. mkdir(2) makes a group with its files, and rmdir(2) removes it with them.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod schemata;
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! What a group uses, in the shape of runc's `events --stats`: engines read it, so names and omissions are runc's.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod v1;
 mod v2;
 

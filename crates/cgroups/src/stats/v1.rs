@@ -89,7 +89,7 @@ fn cpuset(directory: &Directory) -> CpusetStats {
 }
 
 /// `0-2,5` one by one.
-fn list(text: &str) -> Vec<u16> {
+pub(super) fn list(text: &str) -> Vec<u16> {
     let range = |range: &str| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         Some(first.parse::<u16>().ok()?..=last.parse::<u16>().ok()?)
@@ -137,7 +137,7 @@ fn blkio(directory: &Directory, stats: &mut Stats) {
 }
 
 /// `8:0 Read 4096`, or `8:0 4096`; the lines with totals have no device.
-fn entries(text: &str) -> Vec<BlkioEntry> {
+pub(super) fn entries(text: &str) -> Vec<BlkioEntry> {
     let entry = |line: &str| {
         let mut words = line.split_whitespace();
         let (major, minor) = words.next()?.split_once(':')?;

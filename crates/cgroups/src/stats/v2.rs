@@ -132,7 +132,11 @@ fn hugetlb(directory: &Directory, stats: &mut Stats) {
 
 /// A kernel without pressure has none to tell.
 fn pressure(directory: &Directory, name: &str) -> Option<Pressure> {
-    let text = directory.read(name).ok()?;
+    directory.read(name).ok().map(|text| read_pressure(&text))
+}
+
+/// `some avg10=0.12 avg60=0.34 avg300=0.56 total=78`, and the same with `full`.
+pub(super) fn read_pressure(text: &str) -> Pressure {
     let mut pressure = Pressure::default();
     for line in text.lines() {
         let mut words = line.split_whitespace();
@@ -153,5 +157,5 @@ fn pressure(directory: &Directory, name: &str) -> Option<Pressure> {
             _ => {}
         }
     }
-    Some(pressure)
+    pressure
 }

@@ -4,6 +4,8 @@
 
 mod bus;
 mod devices;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod group;
 mod path;
 mod properties;

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use holm_runtime::{Container, STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND};
 use holm_state::Status;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::{Further, Launch, Life};
 use crate::{Because, Error, Result};
@@ -212,7 +212,7 @@ impl OtherRuntime {
         self.run(words, speech)?;
         let failed = || format!("cannot find the process that {} made", self.program.display());
         let text = std::fs::read_to_string(pid_file).because(failed)?;
-        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        let pid = text.trim().parse().ok().and_then(holm_sys::pid_of_number);
         let pid =
             pid.ok_or_else(|| Error::new(failed()).with_cause(format!("its pid file has {text:?} in it")))?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).because(failed)?;

@@ -64,7 +64,7 @@ pub(crate) fn skip_by_reading(input: &mut impl BufRead, mut count: u64) -> io::R
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Input for &[u8] {
     fn skip(&mut self, count: u64) -> io::Result<()> {
         skip_by_reading(self, count)

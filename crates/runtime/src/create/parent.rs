@@ -159,7 +159,7 @@ fn pid_of(pidfd: &OwnedFd) -> holm_sys::Result<Pid> {
     let path = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
     let text = std::fs::read_to_string(&path).call(|| format!("read({path:?})"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"));
-    let pid = line.and_then(|pid| pid.trim().parse().ok()).and_then(Pid::from_raw);
+    let pid = line.and_then(|pid| pid.trim().parse().ok()).and_then(holm_sys::pid_of_number);
     pid.ok_or_else(|| holm_sys::Error::new(format!("read({path:?})"), holm_sys::Errno::SRCH))
 }
 
