@@ -48,8 +48,13 @@ impl From<Program> for String {
     fn from(program: Program) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |value: u8| DIGITS.get(usize::from(value)).map_or('0', |digit| char::from(*digit));
-        let bytes = program.0.iter().flat_map(bytes);
-        bytes.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        // A record is written several times in a start: room for all of it is made once.
+        let mut text = Self::with_capacity(program.0.len() * 2 * BYTES);
+        for byte in program.0.iter().flat_map(bytes) {
+            text.push(digit(byte >> 4));
+            text.push(digit(byte & 15));
+        }
+        text
     }
 }
 
