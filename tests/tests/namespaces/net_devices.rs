@@ -275,6 +275,26 @@ fn an_ordinary_user_may_not() {
 }
 
 #[test]
+fn who_has_a_network_namespace_of_its_own_may() {
+    if !own_runtime("linux.netDevices") {
+        return;
+    }
+    let ground = Ground::ordinary();
+    let mut config = with_devices(&ground, json!({ "warm": { "name": "net0" } }));
+    // The caller is root of a user namespace with its own id alone.
+    for map in ["uidMappings", "gidMappings"] {
+        config["linux"][map] = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]);
+    }
+    config["process"]["args"] = json!(["cat", "/proc/net/dev"]);
+    let bundle = Bundle::of(&ground, "own", &config);
+    let script = "ip link add warm type veth peer name warm-peer && exec \"$0\" \"$@\"";
+    let unshare =
+        ["/usr/bin/unshare", "--user", "--net", "--mount", "--map-root-user", "/bin/sh", "-c", script];
+    let ran = bundle.oci(&["run", &bundle.id]).through(&unshare).finish().ok();
+    assert!(ran.contains("net0:"), "{ran}");
+}
+
+#[test]
 fn a_plan_shows_it_and_moves_nothing() {
     let Some(ground) = ground() else { return };
     let devices = json!({ "warm": { "name": "net0" }, "cold": {} });
