@@ -48,7 +48,7 @@ impl Cgroup {
     pub fn signal_all(&self, signal: Signal) -> Result<()> {
         let was_running = self.freezer_state().is_ok_and(|state| state == FreezerState::Thawed);
         let froze = was_running && self.freeze(FREEZING).is_ok();
-        let sent = self.processes().and_then(|processes| send(&processes, signal));
+        let sent = self.processes().and_then(|processes| self.send(&processes, signal));
         let thawed = if froze { gone_is_fine(self.thaw()) } else { Ok(()) };
         sent.and(thawed)
     }
@@ -58,21 +58,31 @@ impl Cgroup {
         // Not waited for, and not needed: who is forked meanwhile is seen in the next round.
         let froze = self.begin_freezing().is_ok();
         let killed =
-            self.processes().and_then(|processes| send(&processes, Signal::KILL).map(|()| processes));
+            self.processes().and_then(|processes| self.send(&processes, Signal::KILL).map(|()| processes));
         let thawed = if froze { gone_is_fine(self.thaw()) } else { Ok(()) };
         thawed.and(killed)
     }
-}
 
-fn send(processes: &[Pid], signal: Signal) -> Result<()> {
-    for pid in processes {
-        let sent = pidfd_open(*pid, PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(pidfd, signal));
-        match sent {
-            Err(Errno::SRCH) => {}
-            sent => sent.call(|| format!("pidfd_send_signal({}, {signal:?})", pid.as_raw_pid()))?,
+    /// A process of the group may have ended since it was seen, and somebody else have its number. So all are held by
+    /// pidfds first, and who is in the group then gets the signal.
+    fn send(&self, processes: &[Pid], signal: Signal) -> Result<()> {
+        let mut held = Vec::with_capacity(processes.len());
+        for pid in processes {
+            match pidfd_open(*pid, PidfdFlags::empty()) {
+                // ENOENT: from Linux 6.15 on, one that has been reaped meanwhile.
+                Err(Errno::SRCH | Errno::NOENT) => {}
+                opened => held.push((*pid, opened.call(|| format!("pidfd_open({})", pid.as_raw_pid()))?)),
+            }
         }
+        let members = self.processes()?;
+        for (pid, pidfd) in held.iter().filter(|(pid, _)| members.contains(pid)) {
+            match pidfd_send_signal(pidfd, signal) {
+                Err(Errno::SRCH) => {}
+                sent => sent.call(|| format!("pidfd_send_signal({}, {signal:?})", pid.as_raw_pid()))?,
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn gone_is_fine(result: Result<()>) -> Result<()> {

@@ -51,7 +51,7 @@ pub(crate) fn is_replaced(path: &Path) -> bool {
 /// When the mounts or the root cannot be read.
 pub(crate) fn prepare(path: PathBuf, size: Option<Size>, caller: &Caller) -> Result<PreparedRoot> {
     let failed = || "cannot read the mounts of this machine";
-    let entries = parse_mountinfo(&std::fs::read_to_string("/proc/self/mountinfo").because(failed)?);
+    let entries = parse_mountinfo(&std::fs::read("/proc/self/mountinfo").because(failed)?);
     let reachable = |path: &Path| rustix::fs::stat(path).is_ok();
     let mut mounts = mounts(&entries, size, &reachable);
     let mut overlay = OverlayRoot {
@@ -146,6 +146,8 @@ fn directly_below_root(entries: &[MountEntry]) -> Vec<&Path> {
             && entry.mount_point != Path::new("/")
             && !is_replaced(&entry.mount_point)
             && !NOT_FILES.contains(&entry.fstype.as_str())
+            // A configuration is JSON, which has no word for it.
+            && entry.mount_point.to_str().is_some()
     };
     let mut paths: Vec<&Path> =
         entries.iter().filter(wanted).map(|entry| entry.mount_point.as_path()).collect();
@@ -174,7 +176,7 @@ mod tests {
 
     fn destinations() -> Vec<(PathBuf, Vec<String>)> {
         let reachable = |path: &Path| path != Path::new("/secret");
-        let mounts = mounts(&parse_mountinfo(MACHINE), Some(Size::from_bytes(4096)), &reachable);
+        let mounts = mounts(&parse_mountinfo(MACHINE.as_bytes()), Some(Size::from_bytes(4096)), &reachable);
         mounts.iter().map(|m| (m.destination().clone(), m.options().clone().unwrap())).collect()
     }
 

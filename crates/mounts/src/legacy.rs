@@ -83,7 +83,7 @@ fn remount(mount: BorrowedFd<'_>, set: MountAttr, clear: MountAttr) -> Result<()
 
 /// The mounts below one, the outer before the inner.
 fn below(mount: BorrowedFd<'_>) -> Result<Vec<MountEntry>> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").call(|| "read(\"/proc/self/mountinfo\")")?;
+    let text = std::fs::read("/proc/self/mountinfo").call(|| "read(\"/proc/self/mountinfo\")")?;
     let mut entries = parse_mountinfo(&text);
     let mut found = Vec::new();
     let mut parents = HashSet::from([mount_id(mount)?]);

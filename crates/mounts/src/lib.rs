@@ -18,7 +18,7 @@ mod root;
 pub use change::{reconfigure, set_attributes, set_propagation};
 pub use detached::{Detached, FsOption};
 pub use holm_sys::MountAttr;
-pub use mountinfo::{MountEntry, parse_mountinfo, unescape};
+pub use mountinfo::{MountEntry, parse_mountinfo};
 pub use node::{Found, Node, link_of};
 pub use overlay::Scratch;
 pub use pivot::{chroot_into, move_into, pivot_into};

@@ -1,6 +1,8 @@
 //! The ways into a root: pivot_root(2), a move onto the old one, chroot(2).
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use holm_sys::{Context, Errno, MountAttr, Result};
@@ -45,11 +47,11 @@ pub fn chroot_into(root: BorrowedFd<'_>) -> Result<()> {
 ///
 /// `EINVAL` when `root` is not the root of a mount, or is on a shared one; `EPERM` without `CAP_SYS_ADMIN`.
 pub fn move_into(root: BorrowedFd<'_>) -> Result<()> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").call(|| "read(\"/proc/self/mountinfo\")")?;
+    let text = std::fs::read("/proc/self/mountinfo").call(|| "read(\"/proc/self/mountinfo\")")?;
     let own = fs::readlinkat(CWD, crate::fd_path(root), Vec::new()).call(|| "readlink(root)")?;
-    let own = Path::new(std::str::from_utf8(own.to_bytes()).unwrap_or("/")).to_owned();
+    let own = Path::new(OsStr::from_bytes(own.to_bytes()));
     let foreign = |entry: &MountEntry| {
-        matches!(entry.fstype.as_str(), "proc" | "sysfs") && !entry.mount_point.starts_with(&own)
+        matches!(entry.fstype.as_str(), "proc" | "sysfs") && !entry.mount_point.starts_with(own)
     };
     for entry in parse_mountinfo(&text).iter().rev().filter(|entry| foreign(entry)) {
         take_away(&entry.mount_point)?;

@@ -53,7 +53,7 @@ fn tmpfs() -> Detached {
 }
 
 fn mounted() -> Vec<MountEntry> {
-    parse_mountinfo(&std::fs::read_to_string("/proc/self/mountinfo").unwrap())
+    parse_mountinfo(&std::fs::read("/proc/self/mountinfo").unwrap())
 }
 
 fn at(path: &str) -> Option<MountEntry> {

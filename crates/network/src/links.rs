@@ -105,21 +105,22 @@ impl Links {
     /// Sends a request, and answers with what the kernel said before it said that this was all.
     fn ask(&mut self, request: &Request) -> Result<Vec<Said>> {
         for _ in 0..TRIES {
-            let messages = self.ask_once(request)?;
-            if !messages.iter().any(|message| message.interrupted) {
+            let (messages, interrupted) = self.ask_once(request)?;
+            if !interrupted {
                 return Ok(messages.into_iter().map(|message| message.said).collect());
             }
         }
         Err(Error::new(request.call.clone(), Errno::AGAIN))
     }
 
-    fn ask_once(&mut self, request: &Request) -> Result<Vec<Message>> {
+    /// What the kernel says, and whether a list has changed while it did.
+    fn ask_once(&mut self, request: &Request) -> Result<(Vec<Message>, bool)> {
         self.number = self.number.wrapping_add(1);
         let call = || request.call.clone();
         let bytes = request.numbered(self.number);
         retry_on_intr(|| send(&self.socket, &bytes, SendFlags::empty())).call(call)?;
         let mut packet = vec![0; PACKET];
-        let mut heard = Vec::new();
+        let (mut heard, mut interrupted) = (Vec::new(), false);
         loop {
             let (read, length) =
                 retry_on_intr(|| recv(&self.socket, packet.as_mut_slice(), RecvFlags::TRUNC)).call(call)?;
@@ -128,9 +129,11 @@ impl Links {
             }
             let messages = read_messages(packet.get(..read).unwrap_or_default());
             for message in messages.into_iter().filter(|message| message.number == self.number) {
+                // The end of a list may be the only message that tells.
+                interrupted |= message.interrupted;
                 match message.said {
                     Said::Answered(Err(errno)) => return Err(Error::new(call(), errno)),
-                    Said::Answered(Ok(())) => return Ok(heard),
+                    Said::Answered(Ok(())) => return Ok((heard, interrupted)),
                     _ => heard.push(message),
                 }
             }

@@ -56,7 +56,11 @@ fn path_of(text: &str, place: usize) -> String {
                 continue;
             }
             b':' => continue,
-            b'}' | b']' => frames.pop().map_or(start, |frame| frame.start),
+            b'}' | b']' => {
+                // An object without members ends where a name was awaited.
+                is_name = false;
+                frames.pop().map_or(start, |frame| frame.start)
+            }
             b'"' => {
                 next = end_of_string(bytes, next);
                 if std::mem::take(&mut is_name) {
@@ -141,6 +145,10 @@ mod tests {
         let limits =
             json!([{ "type": "RLIMIT_CORE", "soft": 1, "hard": 1 }, { "type": "x", "soft": 1, "hard": 1 }]);
         assert_eq!(process(user, "rlimits", limits).0, "rlimits[1].type");
+        let mounts =
+            json!({ "ociVersion": "1.0.0", "annotations": {}, "mounts": [{ "destination": "/a" }, "x"] });
+        assert_eq!(wrong::<Spec>(&mounts).0, "mounts[1]");
+        assert_eq!(path_of(r#"[{},"x"]"#, 7), "[1]");
         assert_eq!(wrong::<Process>(&json!(7)).0, "");
         assert_eq!(wrong::<Spec>(&json!("x")).0, "");
     }

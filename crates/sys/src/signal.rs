@@ -44,8 +44,6 @@ impl SignalSet {
 pub struct SigInfo {
     /// Its number; real-time signals too.
     pub number: i32,
-    /// Who sent it, as this PID namespace sees it; `None` when the sender is outside of it, or the kernel.
-    pub sender: Option<Pid>,
     /// True when it came from the kernel (a terminal's keys, a timer) rather than from kill(2) and its like.
     pub from_kernel: bool,
 }
@@ -118,9 +116,7 @@ pub fn wait_for_signal(set: &SignalSet) -> Result<SigInfo> {
         // SAFETY: both point to live values of the right types.
         let number = unsafe { libc::sigwaitinfo(&raw const set.0, &raw mut info) };
         if number > 0 {
-            // SAFETY: the sender's pid is meaningful for signals sent by processes, and readable for all.
-            let sender = unsafe { info.si_pid() };
-            return Ok(SigInfo { number, sender: Pid::from_raw(sender), from_kernel: info.si_code > 0 });
+            return Ok(SigInfo { number, from_kernel: info.si_code > 0 });
         }
         let error = last_error("sigwaitinfo()");
         if error.errno() != Errno::INTR {

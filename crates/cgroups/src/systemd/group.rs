@@ -26,22 +26,26 @@ impl Cgroup {
     pub(super) fn of_unit(layout: &Layout, scope: &Scope, process: Pid) -> Result<Self> {
         let path = scope.group(process)?;
         let mut group = Self { directories: Vec::new(), scope: Some(scope.clone()) };
-        for hierarchy in &layout.hierarchies {
-            match Directory::join(hierarchy, &path) {
-                Ok(directory) => group.directories.push(directory),
-                Err(error) => {
-                    group.directories.iter_mut().rev().for_each(Directory::undo);
-                    return Err(error);
-                }
+        match group.join(layout, scope, &path, process) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                group.directories.iter_mut().rev().for_each(Directory::undo);
+                Err(error)
             }
         }
+    }
+
+    fn join(&mut self, layout: &Layout, scope: &Scope, path: &CgroupPath, process: Pid) -> Result<()> {
+        for hierarchy in &layout.hierarchies {
+            self.directories.push(Directory::join(hierarchy, path)?);
+        }
         let pid = process.as_raw_pid().to_string();
-        for directory in &group.directories {
+        for directory in &self.directories {
             if scope.unit.is_slice() || directory.record.version == Version::V1 {
                 directory.write("cgroup.procs", &pid)?;
             }
         }
-        Ok(group)
+        Ok(())
     }
 
     /// Limits as properties of the unit, where there is one.

@@ -72,7 +72,10 @@ fn bandwidth(cpu: &Cpu) -> Vec<Property> {
     const HUNDREDTH: u64 = 10_000;
     let (quota, period) = (cpu.quota.filter(|quota| *quota != 0), asked_unsigned(cpu.period));
     let per_second = quota.map(|quota| match u64::try_from(quota) {
-        Ok(quota) => (quota.saturating_mul(SECOND) / period.unwrap_or(100_000)).next_multiple_of(HUNDREDTH),
+        Ok(quota) => {
+            let exact = quota.saturating_mul(SECOND) / period.unwrap_or(100_000).max(1);
+            exact.checked_next_multiple_of(HUNDREDTH).unwrap_or(u64::MAX)
+        }
         Err(_) => u64::MAX,
     });
     let property = |name, value: Option<u64>| value.map(|value| Property::new(name, Value::U64(value)));

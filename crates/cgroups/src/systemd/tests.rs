@@ -13,6 +13,8 @@ use super::*;
 /// What the played systemd says to a call: messages without their serials.
 type Answers = Vec<(Kind, Fields, Vec<Value>)>;
 
+/// The name of the bus for who has systemd's.
+const OWNER: &str = ":1.0";
 const JOB: &str = "/org/freedesktop/systemd1/job/7";
 
 fn returned(call: &Message, body: Vec<Value>) -> (Kind, Fields, Vec<Value>) {
@@ -29,6 +31,7 @@ fn removed(job: &str, result: &str) -> (Kind, Fields, Vec<Value>) {
         path: Some("/org/freedesktop/systemd1".into()),
         interface: Some("org.freedesktop.systemd1.Manager".into()),
         member: Some("JobRemoved".into()),
+        sender: Some(OWNER.into()),
         ..Fields::default()
     };
     let body = vec![Value::U32(7), Value::Object(job.into()), Value::text("a.scope"), Value::text(result)];
@@ -100,6 +103,7 @@ fn good(call: &Message) -> Answers {
             removed(JOB, "done"),
             returned(call, vec![Value::Object(JOB.into())]),
         ],
+        "GetNameOwner" => vec![returned(call, vec![Value::text(OWNER)])],
         _ => vec![returned(call, Vec::new())],
     }
 }
@@ -132,8 +136,11 @@ fn a_scope_is_started_with_the_process_in_it() {
     let properties = scope().properties(process(), &[&asked[1..], &[timeout]].concat()).unwrap();
     played.connect(true).start(&scope().unit, &properties).unwrap();
     let calls = played.calls();
-    assert_eq!(calls.iter().map(member).collect::<Vec<_>>(), ["Hello", "AddMatch", "StartTransientUnit"]);
-    let call = &calls[2];
+    assert_eq!(
+        calls.iter().map(member).collect::<Vec<_>>(),
+        ["Hello", "AddMatch", "GetNameOwner", "StartTransientUnit"]
+    );
+    let call = &calls[3];
     assert_eq!(call.fields.destination.as_deref(), Some("org.freedesktop.systemd1"));
     assert_eq!(call.body[0], Value::text("x-y.scope"));
     assert_eq!(call.body.iter().map(Value::signature).collect::<String>(), "ssa(sv)a(sa(sv))");
@@ -143,6 +150,24 @@ fn a_scope_is_started_with_the_process_in_it() {
     assert_eq!(property(call, "TimeoutStopUSec"), Some(&Value::U64(30_000_000)));
     assert_eq!(property(call, "After"), Some(&Value::Array("s".into(), vec![Value::text("x.service")])));
     assert_eq!(property(call, "Wants"), None);
+}
+
+#[test]
+fn the_end_of_a_job_is_told_by_systemd_alone() {
+    let played = Played::new(|call| match member(call) {
+        "StartTransientUnit" => {
+            let forged = [Some(":1.66"), Some("org.freedesktop.systemd1"), None].map(|sender| {
+                let (kind, fields, body) = removed(JOB, "failed");
+                (kind, Fields { sender: sender.map(str::to_owned), ..fields }, body)
+            });
+            let before = forged.clone().into_iter();
+            let job = returned(call, vec![Value::Object(JOB.into())]);
+            before.chain([job]).chain(forged).chain([removed(JOB, "done")]).collect()
+        }
+        _ => good(call),
+    });
+    played.connect(true).start(&scope().unit, &scope().properties(process(), &[]).unwrap()).unwrap();
+    played.calls();
 }
 
 #[test]
@@ -206,7 +231,7 @@ fn a_unit_that_is_gone_is_stopped() {
     played.connect(true).stop(&scope().unit).unwrap();
     let calls = played.calls();
     let members: Vec<_> = calls.iter().map(member).collect();
-    assert_eq!(members, ["Hello", "AddMatch", "StopUnit", "ResetFailedUnit"]);
+    assert_eq!(members, ["Hello", "AddMatch", "GetNameOwner", "StopUnit", "ResetFailedUnit"]);
 }
 
 #[test]

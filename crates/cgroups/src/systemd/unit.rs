@@ -49,9 +49,7 @@ impl Systemd {
     }
 
     fn call(&mut self, member: &str, body: Vec<Value>) -> Result<Vec<Value>, Problem> {
-        let method =
-            Method { destination: "org.freedesktop.systemd1", path: PATH, interface: INTERFACE, member };
-        self.bus.call(&method, body)
+        self.bus.call(&manager(member), body)
     }
 
     /// Starts the unit with these properties, and waits until it has. What failed under its name before is forgotten.
@@ -73,7 +71,7 @@ impl Systemd {
             list(properties),
             Value::Array("(sa(sv))".into(), Vec::new()),
         ];
-        self.bus.listen(PATH, INTERFACE, "JobRemoved")?;
+        self.bus.listen(&manager("JobRemoved"))?;
         let job = self.call("StartTransientUnit", body)?;
         self.done(&job)
     }
@@ -131,7 +129,7 @@ impl Systemd {
     }
 
     fn try_stop(&mut self, unit: &Unit) -> Result<(), Problem> {
-        self.bus.listen(PATH, INTERFACE, "JobRemoved")?;
+        self.bus.listen(&manager("JobRemoved"))?;
         let job = self.call("StopUnit", vec![Value::text(unit.name()), Value::text("replace")])?;
         self.done(&job)
     }
@@ -153,6 +151,11 @@ impl Systemd {
             }
         }
     }
+}
+
+/// What systemd's manager has of this name.
+fn manager(member: &str) -> Method<'_> {
+    Method { destination: "org.freedesktop.systemd1", path: PATH, interface: INTERFACE, member }
 }
 
 /// Whether a property is not known there, or not to be set.

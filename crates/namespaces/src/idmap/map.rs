@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many lines the kernel takes (340 since Linux 4.15).
 const MOST_LINES: usize = 340;
+/// How long the text of a map may be: it is written at once, and the kernel takes less than the smallest page.
+const MOST_BYTES: usize = 4095;
 
 /// A range of ids: as many from `container` on, inside, are those from `host` on, outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub enum IdMapError {
     /// Too many.
     #[error("at most 340 ranges, and not {0}")]
     TooMany(usize),
+    /// More than is taken at once.
+    #[error("at most 4095 bytes of text, and not {0}: fewer ranges, or smaller numbers")]
+    TooLong(usize),
     /// A range without ids.
     #[error("a size of 1 or more, and not 0, in the range from {0}")]
     NoSize(u32),
@@ -75,7 +80,11 @@ impl IdMap {
         }
         no_overlap("container", mappings.iter().map(|m| (m.container, m.size)).collect())?;
         no_overlap("host", mappings.iter().map(|m| (m.host, m.size)).collect())?;
-        Ok(Self(mappings))
+        let map = Self(mappings);
+        match map.to_string().len() {
+            length if length > MOST_BYTES => Err(IdMapError::TooLong(length)),
+            _ => Ok(map),
+        }
     }
 
     /// One id alone.
@@ -160,6 +169,9 @@ mod tests {
             Err(IdMapError::Overlap { side: "host", .. })
         ));
         assert!(matches!(map(&vec![(0, 0, 1); 341]), Err(IdMapError::TooMany(341))));
+        let of = |lines: u32| (0..lines).map(|n| (n * 2, 4_000_000_000 + n * 2, 1)).collect::<Vec<_>>();
+        assert!(map(&of(200)).is_ok());
+        assert!(matches!(map(&of(340)), Err(IdMapError::TooLong(_))));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-/// One socket.
+use rustix::net::SocketAddrUnix;
+
+/// One socket, which has a name.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     pub(crate) socket: SocketAddr,
@@ -20,6 +22,16 @@ impl Address {
 
     pub(crate) fn of_peer(path: &Path) -> io::Result<Self> {
         Ok(Self { socket: SocketAddr::from_pathname(path)?, shared: false })
+    }
+
+    /// For connect(2).
+    pub(crate) fn to_connect(&self) -> io::Result<SocketAddrUnix> {
+        let address = match (self.socket.as_pathname(), self.socket.as_abstract_name()) {
+            (Some(path), _) => SocketAddrUnix::new(path),
+            (None, Some(name)) => SocketAddrUnix::new_abstract_name(name),
+            (None, None) => Err(rustix::io::Errno::INVAL),
+        };
+        Ok(address?)
     }
 
     /// The first socket of UNIX in a list such as `unix:path=/run/user/1000/bus;tcp:host=localhost`.

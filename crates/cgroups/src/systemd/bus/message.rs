@@ -3,8 +3,8 @@
 use super::Problem;
 use super::value::{Reader, Value, Writer};
 
-/// No message of systemd comes near; the specification allows 128 MiB.
-const LONGEST: usize = 4 << 20;
+/// No message of systemd comes near; the specification allows 128 MiB. Each byte of a list becomes a value of its own.
+const LONGEST: usize = 256 << 10;
 
 /// The length of what every message begins with.
 pub(crate) const HEAD: usize = 16;
@@ -35,6 +35,8 @@ pub(crate) struct Fields {
     pub(crate) error: Option<String>,
     pub(crate) reply_to: Option<u32>,
     pub(crate) destination: Option<String>,
+    /// Put there by the bus, whoever it comes from; this client writes none.
+    pub(crate) sender: Option<String>,
 }
 
 impl Fields {
@@ -49,6 +51,7 @@ impl Fields {
             text(3, &self.member),
             text(4, &self.error),
             text(6, &self.destination),
+            text(7, &self.sender),
         ];
         path.into_iter().chain(texts.into_iter().flatten()).chain(reply).chain(signature).collect()
     }
@@ -113,6 +116,7 @@ impl Message {
                 (4, _) => fields.error = text,
                 (5, Value::U32(serial)) => fields.reply_to = Some(*serial),
                 (6, _) => fields.destination = text,
+                (7, _) => fields.sender = text,
                 (8, _) => signature = text.unwrap_or_default(),
                 _ => {}
             }
@@ -142,8 +146,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(path in text(), member in text(), error in text(), reply_to: Option<u32>, number: u32) {
-            let fields = Fields { path, interface: None, member, error, reply_to, destination: None };
+        fn what_is_written_is_read(path in text(), member in text(), sender in text(), reply_to: Option<u32>, number: u32) {
+            let fields = Fields { path, member, reply_to, sender, ..Fields::default() };
             let body = vec![Value::text("ä"), Value::U32(number)];
             let message = Message { kind: Kind::Signal, serial: number, fields, body };
             let bytes = message.write().unwrap();

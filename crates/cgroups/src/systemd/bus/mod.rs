@@ -8,11 +8,14 @@ pub(crate) mod value;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use address::Address;
 use message::{Fields, HEAD, Kind, Message};
+use rustix::net::sockopt::Timeout;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use value::Value;
 
 /// What goes wrong on a bus.
@@ -71,6 +74,9 @@ const DAEMON: Method<'_> = Method {
     member: "",
 };
 
+/// How many signals are kept while an answer is waited for.
+const MOST_SIGNALS: usize = 4096;
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Bus {
@@ -80,18 +86,26 @@ pub(crate) struct Bus {
     serial: u32,
     deadline: Instant,
     signals: VecDeque<Message>,
+    /// Whose signals are heard: everybody may send any to everybody, with whatever path and name.
+    heard: Option<String>,
 }
 
 impl Bus {
     /// Connects and says who this is: the kernel tells the other side, so that no number has to be given, which would be
     /// another one there in a user namespace. All that is done with it has to be done within `patience`.
     pub(crate) fn connect(address: &Address, patience: Duration) -> Result<Self, Problem> {
-        let stream = UnixStream::connect_addr(&address.socket)?;
         let deadline = Instant::now() + patience;
-        let mut bus = Self { stream, shared: address.shared, serial: 0, deadline, signals: VecDeque::new() };
+        let mut bus = Self {
+            stream: connect(address, patience)?,
+            shared: address.shared,
+            serial: 0,
+            deadline,
+            signals: VecDeque::new(),
+            heard: None,
+        };
         bus.say("\0AUTH EXTERNAL\r\n", "DATA")?;
         bus.say("DATA\r\n", "OK ")?;
-        bus.stream.write_all(b"BEGIN\r\n")?;
+        bus.write(b"BEGIN\r\n")?;
         if bus.shared {
             bus.call(&Method { member: "Hello", ..DAEMON }, Vec::new())?;
         }
@@ -100,7 +114,7 @@ impl Bus {
 
     /// One line of the authentication, and the answer's beginning.
     fn say(&mut self, line: &str, expected: &str) -> Result<(), Problem> {
-        self.stream.write_all(line.as_bytes())?;
+        self.write(line.as_bytes())?;
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n") {
             let mut byte = [0];
@@ -114,13 +128,22 @@ impl Bus {
         if answer.starts_with(expected) { Ok(()) } else { Err(Problem::Refused(answer)) }
     }
 
-    /// Asks the bus for the signals of one name. Who is asked itself sends its own anyway.
-    pub(crate) fn listen(&mut self, path: &str, interface: &str, member: &str) -> Result<(), Problem> {
+    /// Asks the bus for the signals of this name (of an object of somebody), and hears no others from now on. Who is asked
+    /// itself sends its own anyway.
+    pub(crate) fn listen(&mut self, signal: &Method<'_>) -> Result<(), Problem> {
         if !self.shared {
             return Ok(());
         }
-        let rule = format!("type='signal',path='{path}',interface='{interface}',member='{member}'");
-        self.call(&Method { member: "AddMatch", ..DAEMON }, vec![Value::Text(rule)]).map(|_| ())
+        let Method { destination, path, interface, member } = signal;
+        let rule = format!(
+            "type='signal',sender='{destination}',path='{path}',interface='{interface}',member='{member}'"
+        );
+        self.call(&Method { member: "AddMatch", ..DAEMON }, vec![Value::Text(rule)])?;
+        let owner =
+            self.call(&Method { member: "GetNameOwner", ..DAEMON }, vec![Value::text(destination)])?;
+        let owner = owner.first().and_then(Value::as_text).ok_or(Problem::Malformed("no owner of a name"))?;
+        self.heard = Some(owner.to_owned());
+        Ok(())
     }
 
     /// Calls a method, and returns what it answers. Signals that come meanwhile are kept.
@@ -134,11 +157,11 @@ impl Bus {
             destination: self.shared.then(|| method.destination.to_owned()),
             ..Fields::default()
         };
-        self.stream.write_all(&Message { kind: Kind::Call, serial, fields, body }.write()?)?;
+        self.write(&Message { kind: Kind::Call, serial, fields, body }.write()?)?;
         loop {
             let message = self.next()?;
             match message.kind {
-                Kind::Signal => self.signals.push_back(message),
+                Kind::Signal => self.keep(message)?,
                 Kind::Return if message.fields.reply_to == Some(serial) => return Ok(message.body),
                 Kind::Error if message.fields.reply_to == Some(serial) => {
                     let text = message.body.first().and_then(Value::as_text).unwrap_or_default();
@@ -159,12 +182,48 @@ impl Bus {
             };
             let fields = &message.fields;
             if message.kind == Kind::Signal
+                && self.is_heard(&message)
                 && fields.interface.as_deref() == Some(interface)
                 && fields.member.as_deref() == Some(member)
             {
                 return Ok(message.body);
             }
         }
+    }
+
+    /// A signal for later.
+    fn keep(&mut self, message: Message) -> Result<(), Problem> {
+        if !self.is_heard(&message) {
+            return Ok(());
+        }
+        if self.signals.len() == MOST_SIGNALS {
+            return Err(Problem::Malformed("more signals than anybody waits for"));
+        }
+        self.signals.push_back(message);
+        Ok(())
+    }
+
+    /// The bus says who it is from, and nobody else can.
+    fn is_heard(&self, message: &Message) -> bool {
+        !self.shared || self.heard.is_some() && message.fields.sender == self.heard
+    }
+
+    /// Writes all of it, before the deadline.
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
+        while !bytes.is_empty() {
+            self.stream.set_write_timeout(Some(self.left()?))?;
+            match self.stream.write(bytes) {
+                Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn left(&self) -> Result<Duration, Problem> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(Problem::Late) } else { Ok(left) }
     }
 
     fn next(&mut self) -> Result<Message, Problem> {
@@ -184,11 +243,7 @@ impl Bus {
     /// Reads as much as there is room for, before the deadline.
     fn fill(&mut self, mut room: &mut [u8]) -> Result<(), Problem> {
         while !room.is_empty() {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Problem::Late);
-            }
-            self.stream.set_read_timeout(Some(left))?;
+            self.stream.set_read_timeout(Some(self.left()?))?;
             match self.stream.read(room) {
                 Ok(0) => return Err(Problem::Io(io::ErrorKind::UnexpectedEof.into())),
                 Ok(length) => room = room.get_mut(length..).unwrap_or_default(),
@@ -198,4 +253,14 @@ impl Bus {
         }
         Ok(())
     }
+}
+
+/// A connection to the socket. One with a full backlog is waited for as long as the time-out for sending says (unix(7)),
+/// which is set before.
+fn connect(address: &Address, patience: Duration) -> Result<UnixStream, Problem> {
+    let kind = (AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC);
+    let socket: OwnedFd = net::socket_with(kind.0, kind.1, kind.2, None).map_err(io::Error::from)?;
+    net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(patience)).map_err(io::Error::from)?;
+    net::connect(&socket, &address.to_connect()?).map_err(io::Error::from)?;
+    Ok(socket.into())
 }
