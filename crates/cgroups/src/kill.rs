@@ -1,9 +1,10 @@
 //! Signals for all processes of a group.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use holm_sys::{Context, Errno};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use holm_sys::{Context, Errno, send_signal_by_pidfd};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::{Cgroup, Error, FreezerState, Result, Version, v1, v2, wait};
 
@@ -39,13 +40,13 @@ impl Cgroup {
         }
     }
 
-    /// Sends `signal` to every process of the group and those below it, with the group frozen meanwhile so that
+    /// Sends the signal of this number, which may be a real-time one, to every process of the group and those below it, with the group frozen meanwhile so that
     /// nobody who is being forked is left out; where that fails, to those who are seen.
     ///
     /// # Errors
     ///
     /// The failed call; a process that has ended meanwhile is none.
-    pub fn signal_all(&self, signal: Signal) -> Result<()> {
+    pub fn signal_all(&self, signal: i32) -> Result<()> {
         let was_running = self.freezer_state().is_ok_and(|state| state == FreezerState::Thawed);
         let froze = was_running && self.freeze(FREEZING).is_ok();
         let sent = self.processes().and_then(|processes| self.send(&processes, signal));
@@ -57,15 +58,16 @@ impl Cgroup {
     fn kill_round(&self) -> Result<Vec<Pid>> {
         // Not waited for, and not needed: who is forked meanwhile is seen in the next round.
         let froze = self.begin_freezing().is_ok();
-        let killed =
-            self.processes().and_then(|processes| self.send(&processes, Signal::KILL).map(|()| processes));
+        let killed = self
+            .processes()
+            .and_then(|processes| self.send(&processes, Signal::KILL.as_raw()).map(|()| processes));
         let thawed = if froze { gone_is_fine(self.thaw()) } else { Ok(()) };
         thawed.and(killed)
     }
 
     /// A process of the group may have ended since it was seen, and somebody else have its number. So all are held by
     /// pidfds first, and who is in the group then gets the signal.
-    fn send(&self, processes: &[Pid], signal: Signal) -> Result<()> {
+    fn send(&self, processes: &[Pid], signal: i32) -> Result<()> {
         let mut held = Vec::with_capacity(processes.len());
         for pid in processes {
             match pidfd_open(*pid, PidfdFlags::empty()) {
@@ -75,10 +77,10 @@ impl Cgroup {
             }
         }
         let members = self.processes()?;
-        for (pid, pidfd) in held.iter().filter(|(pid, _)| members.contains(pid)) {
-            match pidfd_send_signal(pidfd, signal) {
-                Err(Errno::SRCH) => {}
-                sent => sent.call(|| format!("pidfd_send_signal({}, {signal:?})", pid.as_raw_pid()))?,
+        for (_, pidfd) in held.iter().filter(|(pid, _)| members.contains(pid)) {
+            match send_signal_by_pidfd(pidfd.as_fd(), signal) {
+                Err(error) if error.errno() == Errno::SRCH => {}
+                sent => sent?,
             }
         }
         Ok(())

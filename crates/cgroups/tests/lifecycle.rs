@@ -293,13 +293,16 @@ fn a_process_that_moves_away_is_not_waited_for() {
 fn every_process_gets_the_signal() {
     let Some(layout) = layout() else { return };
     let group = Group::new(&layout, "signal");
-    let mut children = [sleeper(), sleeper(), sleeper()];
-    for child in &children {
-        group.0.attach(pid(child)).unwrap();
-    }
-    group.0.signal_all(Signal::USR1).unwrap();
-    for child in &mut children {
-        assert_eq!(child.wait().unwrap().signal(), Some(10));
+    // SIGRTMIN + 6 has a number alone.
+    for number in [Signal::USR1.as_raw(), 40] {
+        let mut children = [sleeper(), sleeper(), sleeper()];
+        for child in &children {
+            group.0.attach(pid(child)).unwrap();
+        }
+        group.0.signal_all(number).unwrap();
+        for child in &mut children {
+            assert_eq!(child.wait().unwrap().signal(), Some(number));
+        }
     }
     group.0.kill_all(LONG).unwrap();
     group.0.delete(LONG).unwrap();

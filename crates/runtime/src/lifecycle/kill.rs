@@ -49,9 +49,7 @@ fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
         return Ok(());
     }
     let cgroup = Cgroup::from_record(cgroup).map_err(failed)?;
-    let signal = Signal::from_named_raw(number)
-        .ok_or_else(|| Error::new(format!("cannot send signal {number} to all: it has no name")))?;
-    cgroup.signal_all(signal).map_err(failed)?;
+    cgroup.signal_all(number).map_err(failed)?;
     if number == SIGKILL {
         thaw_the_dying(record);
     }
