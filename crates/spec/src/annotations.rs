@@ -15,6 +15,9 @@ pub const INIT: &str = "holm.init";
 /// or `0`. Engines set it for `--group-add keep-groups`.
 pub const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 
+/// What the names of crun's annotations begin with (crun(1), "EXTENSIONS TO OCI").
+const CRUN: &str = "run.oci.";
+
 /// The root is an overlay: an [`OverlayRoot`] as JSON.
 pub const OVERLAY: &str = "holm.rootfs.overlay";
 
@@ -35,6 +38,15 @@ pub struct OverlayRoot {
     /// The size of the tmpfs, as tmpfs(5) has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
+}
+
+/// The names of those that crun would do something for, and Holm does not, in order.
+pub(crate) fn foreign(annotations: &HashMap<String, String>) -> Vec<&str> {
+    let names = annotations.keys().map(String::as_str);
+    let mut foreign: Vec<&str> =
+        names.filter(|name| name.starts_with(CRUN) && *name != KEEP_GROUPS).collect();
+    foreign.sort_unstable();
+    foreign
 }
 
 impl OverlayRoot {
@@ -71,5 +83,17 @@ pub(crate) fn init(annotations: &HashMap<String, String>) -> Result<bool, Error>
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => Err(Error::invalid(format!("annotations[{INIT:?}]"), other, "true, false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crun_s_own_are_told_of_but_for_the_one_that_is_understood() {
+        let names = ["run.oci.handler", "run.oci.delegate-cgroup", KEEP_GROUPS, INIT, "org.example.colour"];
+        let annotations = names.map(|name| (name.to_owned(), "x".to_owned())).into();
+        assert_eq!(foreign(&annotations), ["run.oci.delegate-cgroup", "run.oci.handler"]);
     }
 }

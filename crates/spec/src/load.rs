@@ -168,7 +168,12 @@ fn notes(config: &oci::Spec) -> Vec<String> {
             flags.join(", ")
         )
     };
-    flags.map(note).into_iter().collect()
+    let annotations = config.annotations().as_ref();
+    let foreign = annotations
+        .into_iter()
+        .flat_map(annotations::foreign)
+        .map(|name| format!("annotations: {name} is one of crun's that is not carried out here"));
+    flags.map(note).into_iter().chain(foreign).collect()
 }
 
 impl RootFilesystem {
