@@ -23,7 +23,11 @@ pub(crate) fn decide(draft: &mut Draft<'_>, id: &str, driver: CgroupDriver) -> R
         CgroupDriver::Disabled => Some("cgroups are disabled"),
         _ if facts.layout.hierarchies.is_empty() => Some("no cgroup filesystem is mounted"),
         CgroupDriver::Files if !facts.writable => Some("this user may make no cgroup"),
-        CgroupDriver::Files | CgroupDriver::Systemd => None,
+        CgroupDriver::FilesIfDelegated if !facts.delegated => Some("no cgroup is delegated"),
+        CgroupDriver::Files
+        | CgroupDriver::FilesIfDelegated
+        | CgroupDriver::FilesAlways
+        | CgroupDriver::Systemd => None,
     };
     match cause {
         Some(cause) => without(draft, cause),

@@ -55,9 +55,13 @@ pub struct Options {
 /// Who makes the container's cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CgroupDriver {
-    /// Holm, in the hierarchies themselves.
+    /// Holm, in the hierarchies themselves; none is made for an ordinary user to whom none is delegated.
     #[default]
     Files,
+    /// The same for root too: none is made where none is delegated.
+    FilesIfDelegated,
+    /// The same, and where none can be made there is no container.
+    FilesAlways,
     /// systemd, as a unit of its own: the machine's for its root, else the caller's.
     Systemd,
     /// Nobody: the container stays in the cgroup of its creator.

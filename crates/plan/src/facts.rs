@@ -59,6 +59,9 @@ pub struct CgroupFacts {
     pub layout: Layout,
     /// Whether the caller may make a cgroup at all: root, or a user to whom one was delegated.
     pub writable: bool,
+    /// Whether one is delegated to the caller, who need not be an ordinary user.
+    #[serde(default)]
+    pub delegated: bool,
     /// Whether a relative path begins beside the caller's own group, and not below it: v2 alone, where that is permitted.
     #[serde(default)]
     pub beside: bool,

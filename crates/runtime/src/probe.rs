@@ -24,6 +24,7 @@ pub fn probe() -> Result<HostFacts, Error> {
     let layout = Layout::probe().map_err(|error| system("find out the layout of the cgroups", error))?;
     let euid = geteuid().as_raw();
     let machine_root = is_machine_root(euid, own.permitted);
+    let delegated = delegated(&layout).contains(&true);
     Ok(HostFacts {
         euid,
         egid: getegid().as_raw(),
@@ -39,7 +40,8 @@ pub fn probe() -> Result<HostFacts, Error> {
         lsm: LsmFacts::default(),
         resctrl: None,
         cgroups: CgroupFacts {
-            writable: machine_root || delegated(&layout).contains(&true),
+            writable: machine_root || delegated,
+            delegated,
             beside: may_make_beside(&layout),
             device_rules: machine_root,
             layout,

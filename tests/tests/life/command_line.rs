@@ -43,6 +43,25 @@ fn options_stand_before_and_after_the_id() {
 }
 
 #[test]
+fn a_container_is_without_a_cgroup_where_that_is_said() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "rootless", "exit 3");
+        for word in ["--rootless=true", "--rootless=auto"] {
+            bundle.runtime(&[word, "run", &bundle.id]).finish().ends(3);
+        }
+        let demanded = bundle.runtime(&["--rootless=false", "run", &bundle.id]).finish();
+        // The tests' user has none delegated.
+        if ground.is_root() {
+            demanded.ends(3)
+        } else {
+            demanded.ends(1)
+        };
+        let told = bundle.runtime(&["--criu", "/x", "run", &bundle.id]).finish();
+        assert!(told.ends(3).err.contains("--criu does nothing"), "{told:?}");
+    });
+}
+
+#[test]
 fn what_failed_is_in_the_log_as_engines_read_it() {
     each(|ground| {
         let bundle = Bundle::new(ground, "log", "true");

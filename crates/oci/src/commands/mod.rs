@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use holm_plan::CgroupDriver;
-use holm_runtime::{Error, Result};
+use holm_runtime::{Error, Observer, Result};
 use holm_state::Root;
 
 pub use create::PlanFormat;
@@ -69,6 +69,25 @@ struct Global {
     /// Who makes the cgroups of containers
     #[arg(long, value_name = "WHO", default_value = "cgroupfs")]
     cgroup_manager: CgroupManager,
+
+    /// Do without a cgroup where none can be made (true), or never (false) [auto: as an ordinary user]
+    #[arg(long, value_name = "BOOL", default_value = "auto")]
+    rootless: Rootless,
+
+    /// Accepted as runc has it: nothing is checkpointed yet
+    #[arg(long, value_name = "PATH", hide = true)]
+    criu: Option<PathBuf>,
+}
+
+/// Whether a container may be without a cgroup that its creator may not make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rootless {
+    /// Where the caller is an ordinary user.
+    Auto,
+    /// Whoever it is.
+    True,
+    /// Whoever it is not.
+    False,
 }
 
 /// Who makes the cgroups.
@@ -84,16 +103,12 @@ enum CgroupManager {
 
 impl Global {
     fn driver(&self) -> CgroupDriver {
-        if self.systemd_cgroup { CgroupDriver::Systemd } else { self.cgroup_manager.driver() }
-    }
-}
-
-impl CgroupManager {
-    fn driver(self) -> CgroupDriver {
-        match self {
-            Self::Cgroupfs => CgroupDriver::Files,
-            Self::Systemd => CgroupDriver::Systemd,
-            Self::Disabled => CgroupDriver::Disabled,
+        match (self.systemd_cgroup, self.cgroup_manager, self.rootless) {
+            (true, ..) | (_, CgroupManager::Systemd, _) => CgroupDriver::Systemd,
+            (_, CgroupManager::Disabled, _) => CgroupDriver::Disabled,
+            (_, CgroupManager::Cgroupfs, Rootless::Auto) => CgroupDriver::Files,
+            (_, CgroupManager::Cgroupfs, Rootless::True) => CgroupDriver::FilesIfDelegated,
+            (_, CgroupManager::Cgroupfs, Rootless::False) => CgroupDriver::FilesAlways,
         }
     }
 }
@@ -226,6 +241,9 @@ impl Oci {
 impl Global {
     fn prepare(&self, narrator: &mut Narrator) -> Result<()> {
         let level = if self.debug { self.log_level.max(Level::Debug) } else { self.log_level };
+        if self.criu.is_some() {
+            narrator.note("--criu does nothing: containers are not checkpointed yet");
+        }
         match &self.log {
             Some(path) => narrator.keep_log(Log::open(path, self.log_format, level)?),
             None if level >= Level::Debug => {

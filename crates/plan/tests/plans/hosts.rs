@@ -56,7 +56,13 @@ pub(crate) fn root() -> HostFacts {
         kcore: true,
         lsm: LsmFacts { apparmor: true, selinux: true },
         resctrl: Some("/sys/fs/resctrl".into()),
-        cgroups: CgroupFacts { layout: unified(), writable: true, beside: false, device_rules: true },
+        cgroups: CgroupFacts {
+            layout: unified(),
+            writable: true,
+            delegated: true,
+            beside: false,
+            device_rules: true,
+        },
     }
 }
 
@@ -67,7 +73,13 @@ pub(crate) fn user() -> HostFacts {
         egid: USER,
         permitted: CapabilitySet::EMPTY,
         id_map_programs: true,
-        cgroups: CgroupFacts { layout: unified(), writable: false, beside: false, device_rules: false },
+        cgroups: CgroupFacts {
+            layout: unified(),
+            writable: false,
+            delegated: false,
+            beside: false,
+            device_rules: false,
+        },
         ..root()
     }
 }
@@ -113,7 +125,13 @@ pub(crate) fn any_host() -> impl Strategy<Value = HostFacts> {
                 kcore: superuser,
                 groups_denied: false,
                 resctrl: Some("/sys/fs/resctrl".into()),
-                cgroups: CgroupFacts { layout, writable, beside: false, device_rules: superuser && writable },
+                cgroups: CgroupFacts {
+                    layout,
+                    writable,
+                    delegated: writable,
+                    beside: false,
+                    device_rules: superuser && writable,
+                },
             }
         },
     )

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod drivers;
 mod exec;
 mod given;
 mod golden;
