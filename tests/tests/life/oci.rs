@@ -80,9 +80,9 @@ fn what_is_not_legal_in_a_state_is_refused_and_changes_nothing() {
         bundle.oci(&["kill", &bundle.id, "KILL"]).finish().ok();
         wait_for_end(pid);
         bundle.call("start").fails(125).mentions("stopped");
-        bundle.call("kill").fails(125).mentions("stopped");
+        bundle.call("kill").fails(125).mentions("stopped").mentions("container not running");
         bundle.call("delete").ok();
-        bundle.call("delete").fails(125).mentions(&bundle.id);
+        bundle.call("delete").fails(125).mentions(&bundle.id).mentions("does not exist");
         bundle.oci(&["delete", "--force", &bundle.id]).finish().ok();
     });
 }

@@ -25,16 +25,26 @@ pub fn kill(root: &Root, id: &str, number: i32, all: bool) -> Result<(), Error> 
     }
     match (record.status(), record.process) {
         (Status::Created | Status::Running, Some(process)) => {
-            let pidfd = pidfd(process)?;
-            holm_sys::send_signal_by_pidfd(pidfd.as_fd(), number)
-                .map_err(|error| system(&format!("send signal {number} to container {id:?}"), error))?;
+            let pidfd = pidfd(process).map_err(|error| if process.is_alive() { error } else { ended(id) })?;
+            holm_sys::send_signal_by_pidfd(pidfd.as_fd(), number).map_err(|error| match error.errno() {
+                holm_sys::Errno::SRCH => ended(id),
+                _ => system(&format!("send signal {number} to container {id:?}"), error),
+            })?;
             if number == SIGKILL {
                 thaw_the_dying(&record);
             }
             Ok(())
         }
+        (Status::Stopped, _) => Err(ended(id)),
         (status, _) => Err(holm_state::Error::Illegal { action: "kill", id: id.to_owned(), status }.into()),
     }
+}
+
+/// In runc's words, which containerd looks for: it takes any others for an unknown failure (`checkKillError` of its shim).
+fn ended(id: &str) -> Error {
+    Error::new(format!("cannot kill container {id:?}: it is stopped"))
+        .with_cause("container not running")
+        .with_hint("delete it, and create it again")
 }
 
 fn kill_all(record: &Record, number: i32) -> Result<(), Error> {
