@@ -255,3 +255,30 @@ fn a_relative_path_beside_the_own_group_has_controllers() {
     assert_eq!(group.0.to_record().directories[0].directory().parent(), own.parent());
     group.0.delete(LONG).unwrap();
 }
+
+/// The kernel refuses a weight for an idle group.
+#[test]
+fn an_idle_group_has_no_shares_and_gets_them_back() {
+    let Some(layout) = layout() else { return };
+    if !has(&layout, "cpu") {
+        return;
+    }
+    let group = Group::new(&layout, "idle");
+    let files = ["cpu.shares", "cpu.weight"];
+    let set = |idle, shares| {
+        let cpu = Cpu { idle: Some(idle), shares: Some(shares), ..Cpu::default() };
+        group.0.set(&Resources { cpu, ..Resources::default() }).unwrap();
+    };
+    if value(&layout, "idle", &["cpu.idle"]).is_none() {
+        holm_testing::announce_omission("this kernel has no idle groups");
+        return;
+    }
+    set(0, 512);
+    let before = value(&layout, "idle", &files);
+    set(1, 2048);
+    assert_eq!(value(&layout, "idle", &["cpu.idle"]).unwrap(), "1");
+    set(1, 4096);
+    set(0, 512);
+    assert_eq!(value(&layout, "idle", &["cpu.idle"]).unwrap(), "0");
+    assert_eq!(value(&layout, "idle", &files), before);
+}

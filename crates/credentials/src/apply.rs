@@ -78,15 +78,27 @@ pub fn known() -> Result<CapabilitySet> {
 /// `EPERM` without `CAP_SETPCAP`.
 pub fn drop_bounding(keep: CapabilitySet) -> Result<()> {
     for capability in Capability::all().filter(|capability| !keep.contains(*capability)) {
-        match remove_capability_from_bounding_set(bit(capability)) {
-            // The kernel does not know it: it is in no set.
-            Ok(()) | Err(Errno::INVAL) => {}
-            // Who has it no more needs no privilege to do without.
-            Err(_) if !capability_is_in_bounding_set(bit(capability)).unwrap_or(true) => {}
-            failed => failed.call(|| format!("prctl(PR_CAPBSET_DROP, {capability})"))?,
+        drop_one(bit(capability), capability.number())?;
+    }
+    // A newer kernel may have some that nobody can ask to keep; they are numbered without a gap.
+    let newer = Capability::all().map(|capability| capability.number() + 1).max().unwrap_or(0);
+    for number in newer..64 {
+        if !drop_one(Bits::from_bits_retain(1 << number), number)? {
+            break;
         }
     }
     Ok(())
+}
+
+/// False when the kernel does not know it: then it is in no set.
+fn drop_one(capability: Bits, number: u8) -> Result<bool> {
+    match remove_capability_from_bounding_set(capability) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL) => Ok(false),
+        // Who has it no more needs no privilege to do without.
+        Err(_) if !capability_is_in_bounding_set(capability).unwrap_or(true) => Ok(true),
+        failed => failed.map(|()| true).call(|| format!("prctl(PR_CAPBSET_DROP, {number})")),
+    }
 }
 
 /// Sets three of the sets; capset(2).

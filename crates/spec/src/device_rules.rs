@@ -49,8 +49,10 @@ fn expand(index: usize, entry: &oci::LinuxDeviceCgroup) -> Result<Vec<DeviceRule
 fn half(field: &str, half: Option<i64>) -> Result<Option<u32>, Error> {
     match half {
         None | Some(-1) => Ok(None),
-        Some(number) => u32::try_from(number)
-            .map(Some)
-            .map_err(|_| invalid(field, number, "half of a device's number, or -1 for any")),
+        // v1 would take the greatest number of 32 bits for any.
+        Some(number) => match u32::try_from(number) {
+            Ok(number) if number != u32::MAX => Ok(Some(number)),
+            _ => Err(invalid(field, number, "half of a device's number, or -1 for any")),
+        },
     }
 }

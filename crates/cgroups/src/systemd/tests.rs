@@ -255,6 +255,8 @@ fn a_line_that_breaks_is_an_error() {
     let (path, socket) = listener;
     let broken = std::thread::spawn(move || {
         let mut stream = socket.accept().unwrap().0;
+        // Who is gone before he has heard the first line is another failure.
+        BufReader::new(&stream).read_line(&mut String::new()).unwrap();
         stream.write_all(b"REJECTED EXTERNAL\r\n").unwrap();
     });
     let error = Systemd::over(&Address::of_bus(&path).unwrap()).unwrap_err().to_string();

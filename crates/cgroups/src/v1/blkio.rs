@@ -19,10 +19,10 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, io: &BlockIo) -> Result<()> {
     }
     for entry in &io.weight_device {
         let key = entry.device.to_string();
-        if let Some(value) = entry.weight {
+        if let Some(value) = entry.weight.filter(|value| *value != 0) {
             writer.write_keyed(weight_device, &key, &value.to_string(), "0")?;
         }
-        if let Some(value) = entry.leaf_weight {
+        if let Some(value) = entry.leaf_weight.filter(|value| *value != 0) {
             writer.write_keyed("blkio.leaf_weight_device", &key, &value.to_string(), "0")?;
         }
     }

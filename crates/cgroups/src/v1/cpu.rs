@@ -18,14 +18,14 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, cpu: &Cpu) -> Result<()> {
     if let Some(runtime) = cpu.realtime_runtime.filter(|runtime| *runtime != 0) {
         writer.write("cpu.rt_runtime_us", &runtime.to_string())?;
     }
-    if let Some(shares) = asked(cpu.shares) {
+    if let Some(idle) = cpu.idle {
+        writer.write("cpu.idle", &idle.to_string())?;
+    }
+    // An idle group has no shares, and takes none.
+    if let Some(shares) = asked(cpu.shares).filter(|_| cpu.idle != Some(1)) {
         set_shares(writer, shares)?;
     }
-    bandwidth(writer, cpu)?;
-    match cpu.idle {
-        Some(idle) => writer.write("cpu.idle", &idle.to_string()),
-        None => Ok(()),
-    }
+    bandwidth(writer, cpu)
 }
 
 /// What is asked of a number: 0 asks for nothing.

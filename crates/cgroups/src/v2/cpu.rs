@@ -20,7 +20,8 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, cpu: &Cpu) -> Result<()> {
     if let Some(idle) = cpu.idle {
         writer.write("cpu.idle", &idle.to_string())?;
     }
-    if let Some(shares) = asked(cpu.shares) {
+    // An idle group has no weight, and takes none.
+    if let Some(shares) = asked(cpu.shares).filter(|_| cpu.idle != Some(1)) {
         writer.write("cpu.weight", &weight(shares).to_string())?;
     }
     bandwidth(writer, cpu)

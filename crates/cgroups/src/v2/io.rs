@@ -7,7 +7,9 @@ const BFQ: &str = "io.bfq.weight";
 
 /// Sets what is asked for. BFQ takes OCI's weights as they are; `io.weight` has other bounds.
 pub(crate) fn set(writer: &mut Writer<'_, '_>, io: &BlockIo) -> Result<()> {
-    if io.leaf_weight.unwrap_or(0) != 0 || io.weight_device.iter().any(|entry| entry.leaf_weight.is_some()) {
+    if io.leaf_weight.unwrap_or(0) != 0
+        || io.weight_device.iter().any(|entry| entry.leaf_weight.unwrap_or(0) != 0)
+    {
         return Err(writer.unsupported("blockIO.leafWeight"));
     }
     let weighs = io.weight.unwrap_or(0) != 0 || !io.weight_device.is_empty();
@@ -18,7 +20,7 @@ pub(crate) fn set(writer: &mut Writer<'_, '_>, io: &BlockIo) -> Result<()> {
         writer.write_keyed(name, "default", &text(value), "100")?;
     }
     for entry in &io.weight_device {
-        if let Some(value) = entry.weight {
+        if let Some(value) = entry.weight.filter(|value| *value != 0) {
             writer.write_keyed(name, &entry.device.to_string(), &text(value), "default")?;
         }
     }
