@@ -133,10 +133,27 @@ fn descriptors_are_handed_on_by_number_and_no_others() {
         assert!(!out.contains(" 5 6"), "{out}");
         let out = run("99").finish().ok();
         assert!(out.contains(" 3 4 5 "), "those that are open: {out}");
-        let listening =
-            bundle.runtime(&["run", &bundle.id]).through(&through).through(&["/usr/bin/env", "LISTEN_FDS=1"]);
-        bundle.write(&config(ground, "echo $LISTEN_FDS $LISTEN_PID; cat <&3"));
-        assert_eq!(listening.finish().ok(), "1 1\ngiven");
+    });
+}
+
+#[test]
+fn sockets_that_were_opened_for_the_runtime_are_the_container_s() {
+    each(|ground| {
+        let bundle = Bundle::new(ground, "listen", "");
+        let script = "echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES $(env | grep -c LISTEN_FDS); cat <&3";
+        let mut listens = config(ground, script);
+        listens["process"]["env"].as_array_mut().unwrap().push("LISTEN_FDS=7".into());
+        bundle.write(&listens);
+        let run = |variables: &str| {
+            let opened = format!("echo given >f; exec 3<f; {variables} exec \"$0\" \"$@\" </dev/null");
+            bundle.runtime(&["run", &bundle.id]).through(&["/bin/sh", "-c", &opened]).finish()
+        };
+        assert_eq!(run("LISTEN_FDS=1").ok(), "1 1 1\ngiven");
+        assert_eq!(run("LISTEN_FDNAMES=web LISTEN_PID=$$ LISTEN_FDS=1").ok(), "1 1 web 1\ngiven");
+        // More than there are, and those of another process.
+        assert_eq!(run("LISTEN_FDS=3").ok(), "1 1 1\ngiven");
+        let others = run("LISTEN_PID=1 LISTEN_FDS=1");
+        assert!(others.out.starts_with("7 1\n") && !others.out.contains("given"), "{others:?}");
     });
 }
 

@@ -41,6 +41,25 @@ fn proc_dev_and_sys_are_links() {
 }
 
 #[test]
+fn what_was_meant_for_another_place_is_not_mounted_on_proc() {
+    Ground::each(|ground| {
+        let (outside, before) = outside(ground);
+        let link = ground.rootfs().join("data");
+        let volume = format!("{}:/data", outside.display());
+        for target in ["/proc", "proc", "/proc/sys", "/proc/self/attr", "/proc/acpi"] {
+            symlink(target, &link).unwrap();
+            for options in [["-v", volume.as_str()], ["--tmpfs", "/data"]] {
+                ground.sh(&options, "echo ran").finish().fails(125).mentions("/data");
+            }
+            assert_eq!(Tree::of(&outside), before, "{target}");
+            fs::remove_file(&link).unwrap();
+        }
+        symlink("/tmp", &link).unwrap();
+        assert_eq!(ground.sh(&["-v", &volume], "cat /tmp/victim").finish().ok(), "kept");
+    });
+}
+
+#[test]
 fn what_is_below_dev_and_proc_is_of_the_root_until_it_is_covered() {
     Ground::each(|ground| {
         let (outside, before) = outside(ground);

@@ -142,13 +142,12 @@ impl Common {
     fn config(&self, bench: &mut Bench<'_>) -> Result<Spec> {
         let (mut config, notes) = holm_spec::read_config(&self.located().config_path())?;
         notes.iter().for_each(|note| bench.narrator.note(note));
-        if listen_fds() > 0
+        let sockets = (3..).zip(0..listen_fds()).take_while(|(fd, _)| bench.inherited.contains(fd)).count();
+        if sockets > 0
             && let Some(process) = config.process_mut()
         {
-            let mut environment = process.env().clone().unwrap_or_default();
-            environment.push(format!("LISTEN_FDS={}", listen_fds()));
-            environment.push("LISTEN_PID=1".to_owned());
-            process.set_env(Some(environment));
+            let environment = process.env().clone().unwrap_or_default();
+            process.set_env(Some(with_sockets(environment, sockets, std::env::var("LISTEN_FDNAMES").ok())));
         }
         Ok(config)
     }
@@ -192,9 +191,27 @@ fn is_seen_from_inside(config: &Spec) -> bool {
     !own_processes || joins(LinuxNamespaceType::User) || joins(LinuxNamespaceType::Mount) || hooks
 }
 
-/// How many sockets systemd has opened for this process.
+/// How many sockets systemd has opened for this process: those for another one have its pid beside them (sd_listen_fds(3)).
 fn listen_fds() -> u32 {
-    std::env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok()).unwrap_or(0)
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u32>().unwrap_or(0));
+    match (number("LISTEN_PID"), number("LISTEN_FDS")) {
+        (Some(pid), _) if pid != std::process::id() => 0,
+        (_, sockets) => sockets.unwrap_or(0),
+    }
+}
+
+/// The environment of a process that has these sockets, and no others that it may have been told of before.
+fn with_sockets(mut environment: Vec<String>, sockets: usize, names: Option<String>) -> Vec<String> {
+    let told = [
+        Some(("LISTEN_FDS", sockets.to_string())),
+        Some(("LISTEN_PID", "1".to_owned())),
+        names.map(|names| ("LISTEN_FDNAMES", names)),
+    ];
+    for (name, value) in told.into_iter().flatten() {
+        environment.retain(|variable| variable.split('=').next() != Some(name));
+        environment.push(format!("{name}={value}"));
+    }
+    environment
 }
 
 fn terminal(config: &Spec) -> bool {

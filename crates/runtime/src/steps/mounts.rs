@@ -66,7 +66,7 @@ fn covered(root: &Root, inherits: Inherits, place: &Place<'_>) -> Result<Option<
     }
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     match allowing(root, place.symlinks).open_at(place.destination, flags, Mode::empty()) {
-        Ok(covered) => Ok(Some(covered)),
+        Ok(covered) => by_its_name(root, place, covered).map(Some),
         // It is made, or found to be in the way, later.
         Err(error) if matches!(error.errno(), Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(error) => Err(error.into()),
@@ -244,7 +244,26 @@ fn target(root: &Root, place: &Place<'_>, directory: bool) -> Result<OwnedFd, St
     } else {
         root.make_file(place.destination, Mode::from_raw_mode(0o644))
     };
-    made.map_err(|error| StepError { hint: target_hint(&error, place), ..StepError::from(error) })
+    let made =
+        made.map_err(|error| StepError { hint: target_hint(&error, place), ..StepError::from(error) })?;
+    by_its_name(&root, place, made)
+}
+
+/// What is on /proc is there by that name alone: a link of the image would put what was meant for another place over what
+/// programs and the runtime rely on. One who says the very place, below a procfs elsewhere, gets it.
+fn by_its_name(root: &Root, place: &Place<'_>, opened: OwnedFd) -> Result<OwnedFd, StepError> {
+    if place.destination.starts_with("/proc") || !is_procfs(opened.as_fd())? {
+        return Ok(opened);
+    }
+    root.strict().resolve(place.destination).map_err(|error| {
+        let hint = (error.errno() == Errno::LOOP).then(|| {
+            format!(
+                "{} leads into /proc by a symbolic link in the root, which is refused",
+                place.destination.display()
+            )
+        });
+        StepError { hint, ..StepError::from(error) }
+    })
 }
 
 fn target_hint(error: &holm_sys::Error, place: &Place<'_>) -> Option<String> {
