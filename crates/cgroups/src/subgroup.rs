@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use crate::{CgroupPath, DirectoryRecord, Error, Record, Result, Version};
+use holm_sys::Context;
+use rustix::process::Pid;
+
+use crate::{Cgroup, CgroupPath, DirectoryRecord, Error, Record, Result, Version, walk};
 
 /// A group below another one: in every hierarchy, or on v1 in those of some controllers alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,43 @@ impl Record {
     }
 }
 
+impl Cgroup {
+    /// Goes down to the group of `member`, on v2, where the container has given controllers to groups below its own, as a
+    /// systemd or an engine in it does: nobody may be in its own any more (cgroups(7), "no internal processes" rule).
+    ///
+    /// # Errors
+    ///
+    /// What reading a file of the group says; that the group is gone is no error here.
+    pub fn descend_to(&mut self, member: Pid) -> Result<()> {
+        for directory in self.directories.iter_mut().filter(|one| one.record.version == Version::V2) {
+            match directory.read("cgroup.subtree_control") {
+                Ok(given) if given.trim().is_empty() => {}
+                Err(error) if walk::is_gone(&error) => {}
+                given => {
+                    given?;
+                    let path = format!("/proc/{}/cgroup", member.as_raw_pid());
+                    let text = std::fs::read(&path).call(|| format!("read({path:?})"))?;
+                    if let Some(group) = group_below(&text, &directory.record.path) {
+                        directory.record.path = group;
+                        directory.record.removable.clear();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The group of version 2 in the text of /proc/PID/cgroup, if it is below this one. It may have any name in it that has no
+/// line break (cgroups(7)); what is no text is nobody's who wants to be found.
+fn group_below(text: &[u8], group: &str) -> Option<String> {
+    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
+    let path = std::str::from_utf8(line).ok()?;
+    let below = path.strip_prefix(group.trim_matches('/'))?.strip_prefix('/')?;
+    let climbs = below.split('/').any(|name| matches!(name, "" | "." | ".."));
+    (!climbs).then(|| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +148,22 @@ mod tests {
     fn controllers_say_in_which() {
         assert_eq!(paths(&["cpuacct:sub", "systemd:other"]), ["c/sub", "c/other", "c"]);
         assert!(record().below(&["memory:sub".parse().unwrap()]).is_err());
+    }
+
+    #[test]
+    fn the_group_of_a_member_is_below_the_container_s() {
+        let of = |text: &[u8]| group_below(text, "a/c");
+        assert_eq!(of(b"12:pids:/a/c\n0::/a/c/init.scope/x\n").as_deref(), Some("a/c/init.scope/x"));
+        for text in [
+            &b"0::/a/c\n"[..],
+            b"0::/a/cd/x\n",
+            b"0::/b\n",
+            b"0::/a/c/../x\n",
+            b"1:name=x:/a/c/y\n",
+            b"0::/a/c/\xff\n",
+        ] {
+            assert_eq!(of(text), None, "{text:?}");
+        }
     }
 
     #[test]

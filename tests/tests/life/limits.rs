@@ -412,3 +412,31 @@ fn events_tell_of_memory_that_was_short_and_end_with_the_container() {
         bundle.call("delete").ok();
     });
 }
+
+/// As a systemd or an engine in a container does: nobody may be in its own group any more.
+#[test]
+fn a_process_finds_its_place_where_the_container_divides_its_group() {
+    as_root(|ground| {
+        let bundle = limited(ground, "divided", "exec sleep 1000", &json!({}));
+        bundle.create(&[]).ok();
+        bundle.call("start").ok();
+        let pid = bundle.pid();
+        // A group of v2 that can give something to those below it.
+        let divided = ["hugetlb", "pids"].into_iter().find_map(|controller| {
+            let group = group(pid, controller)?;
+            group.join("cgroup.subtree_control").exists().then_some((group, controller))
+        });
+        if let Some((group, controller)) = divided {
+            let inner = group.join("inner");
+            std::fs::create_dir(&inner).unwrap();
+            std::fs::write(inner.join("cgroup.procs"), pid.to_string()).unwrap();
+            std::fs::write(group.join("cgroup.subtree_control"), format!("+{controller}")).unwrap();
+            let words = ["exec", &bundle.id, "/bin/sh", "-c", "grep ^0:: /proc/self/cgroup"];
+            let there = bundle.runtime(&words).finish().ok();
+            assert!(there.ends_with("/inner"), "{there}");
+        } else {
+            holm_testing::announce_omission("no controller of this machine is in v2");
+        }
+        bundle.runtime(&["delete", "--force", &bundle.id]).finish().ok();
+    });
+}

@@ -83,7 +83,7 @@ pub fn exec(root: &Root, request: &ExecRequest<'_>, observer: &mut dyn Observer)
     }
     let facts = probe_for_process(&process)?;
     let target = pidfd(container)?;
-    let cgroup = cgroup(&record, request.cgroups)?;
+    let cgroup = cgroup(&record, request.cgroups, container)?;
     let join = JoinTarget {
         v1_cgroup: cgroup.v1(),
         uid_outside: uid_outside(container, process.user.uid),
@@ -142,7 +142,9 @@ impl Membership {
     }
 }
 
-fn cgroup(record: &Record, below: &[SubGroup]) -> Result<Membership, Error> {
+/// The group for the process: the container's own, one below that was asked for, or that of a member where nobody may be in
+/// the container's own.
+fn cgroup(record: &Record, below: &[SubGroup], member: ProcessId) -> Result<Membership, Error> {
     let failed = |error| system("find the container's cgroup", error);
     if record.cgroup.is_none() && !below.is_empty() {
         return Err(Error::new("cannot find the cgroup for the process")
@@ -150,7 +152,10 @@ fn cgroup(record: &Record, below: &[SubGroup]) -> Result<Membership, Error> {
             .with_hint("do without --cgroup"));
     }
     let own = record.cgroup.clone().map(|record| record.below(below)).transpose().map_err(failed)?;
-    let cgroup = own.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
+    let mut cgroup = own.as_ref().map(Cgroup::from_record).transpose().map_err(failed)?;
+    if let (Some(cgroup), Some(member), true) = (&mut cgroup, member.pid(), below.is_empty()) {
+        cgroup.descend_to(member).map_err(failed)?;
+    }
     let entrance = cgroup.as_ref().map(Cgroup::entrance).transpose().map_err(failed)?;
     Ok(Membership { cgroup, entrance })
 }

@@ -237,7 +237,7 @@ fn target(root: &Root, place: &Place<'_>, directory: bool) -> Result<OwnedFd, St
     if place.symlinks == Symlinks::Cover
         && let Ok(there) = root.resolve_nofollow(place.destination)
     {
-        return Ok(there);
+        return by_its_name(&root, place, there);
     }
     let made = if directory {
         root.make_directories(place.destination, Mode::from_raw_mode(0o755))
