@@ -25,6 +25,10 @@ const OBJECTS: [&[&str]; 12] = [
     &["hooks"],
 ];
 
+/// Members that others of the same object are judged by.
+const BESIDE: [(&[&str], &[&str]); 2] =
+    [(&["linux", "resources", "memory"], &["limit"]), (&["linux", "resources", "cpu"], &["quota", "period"])];
+
 /// What other members of `linux` depend on, and what depends on each other.
 const NAMESPACES: [&str; 3] = ["namespaces", "uidMappings", "gidMappings"];
 
@@ -75,7 +79,8 @@ impl<'a> Checks<'a> {
     }
 
     fn all(mut self, config: &Value) -> Vec<Error> {
-        if config.is_object() {
+        // What is right as a whole is right, whatever a part of it would be alone.
+        if config.is_object() && self.problem(config).is_some() {
             self.check_namespaces(config);
             OBJECTS.iter().for_each(|path| self.check_members(config, path));
             LISTS.iter().for_each(|path| self.check_elements(config, path));
@@ -101,7 +106,10 @@ impl<'a> Checks<'a> {
             let elsewhere = OBJECTS.contains(&&*whole) || LISTS.contains(&&*whole);
             // What is of another kind than an object or a list is nowhere else, whatever it is called.
             if !elsewhere || !(value.is_object() || value.is_array()) {
-                self.check(&self.wrapped(&whole, value.clone()));
+                let mut alone = self.wrapped(&whole, value.clone());
+                let object = path.iter().try_fold(&mut alone, |value, name| value.get_mut(name));
+                object.into_iter().for_each(|object| complete(object, beside(config, path)));
+                self.check(&alone);
             }
         }
     }
@@ -172,6 +180,13 @@ impl<'a> Checks<'a> {
     }
 }
 
+/// What the members of this object are judged by.
+fn beside(config: &Value, path: &[&str]) -> Value {
+    let names = BESIDE.iter().filter(|(of, _)| *of == path).flat_map(|(_, names)| names.iter());
+    let member = |name: &&str| Some(((*name).to_owned(), at(config, path)?.get(*name)?.clone()));
+    Value::Object(names.filter_map(member).collect())
+}
+
 fn at<'a>(config: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(config, |value, name| value.get(name))
 }
@@ -208,6 +223,21 @@ mod tests {
         assert_eq!(found(&config), Vec::<String>::new());
         config["linux"]["seccomp"]["syscalls"][1]["args"][0]["index"] = 9.into();
         assert_eq!(found(&config).len(), 1, "{:?}", found(&config));
+    }
+
+    #[test]
+    fn limits_are_judged_by_those_beside_them() {
+        let mut config = sound();
+        config["linux"]["resources"] = json!({
+            "memory": { "limit": 1_000_000, "swap": 2_000_000 },
+            "cpu": { "quota": 50_000, "period": 100_000, "burst": 10_000 },
+        });
+        assert_eq!(found(&config), Vec::<String>::new());
+        config["hostname"] = "a".repeat(65).into();
+        let problems = found(&config);
+        assert!(matches!(problems.as_slice(), [one] if one.contains("hostname")), "{problems:?}");
+        config["linux"]["resources"]["memory"]["swap"] = 1.into();
+        assert_eq!(found(&config).len(), 2, "{:?}", found(&config));
     }
 
     fn sound() -> Value {

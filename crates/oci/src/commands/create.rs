@@ -36,7 +36,7 @@ impl PlanFormat {
     }
 }
 
-/// What create and run take both.
+// What create and run take both. No documentation: clap would tell it in place of that of the command.
 #[derive(Debug, Args)]
 struct Common {
     /// The directory of the bundle
