@@ -111,7 +111,7 @@ fn built_in() -> Result<Profile> {
 
 fn read(path: &Path) -> Result<Profile> {
     let failed = || format!("cannot take the seccomp profile {}", path.display());
-    let text = std::fs::read(path).because(failed)?;
+    let text = holm_spec::read_text(path).because(failed)?;
     serde_json::from_slice(&text).because(failed)
 }
 

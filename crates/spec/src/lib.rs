@@ -35,7 +35,7 @@ pub use error::Error;
 pub use hooks::{Hook, HookKind, Hooks};
 pub use intel_rdt::{IntelRdt, RdtClass, rdt_lines};
 pub use linux::{Linux, NamespaceChoice};
-pub use load::{CONFIG, RootFilesystem, Spec, read_config, read_process};
+pub use load::{CONFIG, RootFilesystem, Spec, read_config, read_process, read_text};
 pub use mount::{Mount, MountSource};
 pub use mount_idmap::{IdmapChoice, MountMaps};
 pub use mount_options::{AttributeChange, MountOptions, PropagationChange, SourceLink};

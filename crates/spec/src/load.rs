@@ -55,8 +55,12 @@ pub fn read_process(text: &[u8]) -> serde_json::Result<(oci::Process, Vec<String
     }
 }
 
-/// Reads its text.
-pub(crate) fn read_text(file: &Path) -> Result<Vec<u8>, Error> {
+/// Reads the text of a configuration, or of a part of one: 16 MiB of it at most.
+///
+/// # Errors
+///
+/// [`Error::Read`].
+pub fn read_text(file: &Path) -> Result<Vec<u8>, Error> {
     let read_error = |cause| Error::Read { path: file.to_owned(), cause };
     let mut text = Vec::with_capacity(USUAL_CONFIG);
     let opened = File::open(file).map_err(read_error)?;

@@ -298,6 +298,8 @@ fn exec_runs_a_process_that_is_written_as_json() {
         assert!(read_pid(&bundle.path.join("further")) > 0);
         ground.new_file("outer/process.json", "{");
         bundle.oci(&["exec", "--process", "process.json", &bundle.id]).finish().fails(125);
+        // It has no end.
+        bundle.oci(&["exec", "--process", "/dev/zero", &bundle.id]).finish().fails(125).mentions("/dev/zero");
         bundle
             .oci(&["exec", "--process", "nowhere.json", &bundle.id])
             .finish()

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use holm_cgroups::SubGroup;
 use holm_runtime::{Because, Error, ExecRequest, Observer, Result};
-use holm_sys::Context;
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec, User};
 
 use super::Bench;
@@ -230,7 +229,7 @@ fn capabilities(names: &[String], observer: &mut dyn Observer) -> Vec<Capability
 
 fn read_process(path: &Path, observer: &mut dyn Observer) -> Result<Process> {
     let failed = || format!("cannot read the process {}", path.display());
-    let text = std::fs::read(path).call(|| format!("open({path:?})")).because(failed)?;
+    let text = holm_spec::read_text(path).because(failed)?;
     let (process, notes) = holm_spec::read_process(&text).because(failed)?;
     notes.iter().for_each(|note| observer.note(note));
     Ok(process)
