@@ -107,6 +107,18 @@ impl Exception {
     fn covers(&self, kind: DeviceType, major: Option<u32>, minor: Option<u32>) -> bool {
         (self.kind, self.major, self.minor) == (kind, major, minor)
     }
+
+    /// Whether there is a device that is of both.
+    fn meets(&self, rule: &DeviceRule) -> bool {
+        let meet = |one: Option<u32>, other: Option<u32>| one.is_none() || other.is_none() || one == other;
+        self.kind == rule.kind && meet(self.major, rule.major) && meet(self.minor, rule.minor)
+    }
+
+    /// Whether all of its devices are of the rule too.
+    fn is_within(&self, rule: &DeviceRule) -> bool {
+        let within = |one: Option<u32>, of: Option<u32>| of.is_none() || one == of;
+        self.kind == rule.kind && within(self.major, rule.major) && within(self.minor, rule.minor)
+    }
 }
 
 impl fmt::Display for Exception {
@@ -205,21 +217,15 @@ impl DevicePolicy {
     }
 
     fn remove(&mut self, rule: &DeviceRule) -> Result<()> {
-        let wider = |other: &&Exception| {
-            other.kind == rule.kind
-                && (other.major, other.minor) != (rule.major, rule.minor)
-                && (other.major.is_none() || other.major == rule.major)
-                && (other.minor.is_none() || other.minor == rule.minor)
-                && other.access.without(rule.access) != other.access
+        // An allowed device that a wildcard of denials has in it, or the other way round; or two that cross.
+        let left = |other: &&Exception| {
+            other.meets(rule) && !other.is_within(rule) && other.access.without(rule.access) != other.access
         };
-        // An allowed device that a wildcard of denials has in it, or the other way round.
-        if let Some(wider) = self.exceptions.iter().find(wider) {
-            return Err(Error::HoleInRule { rule: rule.to_string(), wider: wider.to_string() });
+        if let Some(left) = self.exceptions.iter().find(left) {
+            return Err(Error::HoleInRule { rule: rule.to_string(), wider: left.to_string() });
         }
-        for other in &mut self.exceptions {
-            if other.covers(rule.kind, rule.major, rule.minor) {
-                other.access = other.access.without(rule.access);
-            }
+        for other in self.exceptions.iter_mut().filter(|other| other.is_within(rule)) {
+            other.access = other.access.without(rule.access);
         }
         self.exceptions.retain(|other| !other.access.is_empty());
         Ok(())
@@ -253,6 +259,8 @@ impl fmt::Display for DevicePolicy {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rule(allow: bool, kind: DeviceType, number: (Option<u32>, Option<u32>), access: &str) -> DeviceRule {
@@ -324,5 +332,55 @@ mod tests {
         assert_eq!(Access::parse("rwm"), Some(Access::ALL));
         assert!(Access::parse("").unwrap().is_empty());
         assert_eq!(Access::parse("rx"), None);
+    }
+
+    fn any_rule() -> impl Strategy<Value = DeviceRule> {
+        let half = || prop::option::of(0..3_u32);
+        let kind = prop::sample::select(vec![
+            DeviceType::All,
+            DeviceType::Block,
+            DeviceType::Char,
+            DeviceType::Char,
+        ]);
+        (any::<bool>(), kind, half(), half(), "[rwm]{1,3}").prop_map(|(allow, kind, major, minor, access)| {
+            // A rule for all has no numbers and all accesses.
+            let all = kind == DeviceType::All;
+            let access = if all { Access::ALL } else { Access::parse(&access).unwrap() };
+            DeviceRule { allow, kind, major: major.filter(|_| !all), minor: minor.filter(|_| !all), access }
+        })
+    }
+
+    fn allows(policy: &DevicePolicy, kind: DeviceType, number: (u32, u32), access: Access) -> bool {
+        let device = DeviceRule { allow: true, kind, major: Some(number.0), minor: Some(number.1), access };
+        let asked = |other: &Exception| other.access.without(access) != other.access;
+        policy.exceptions().iter().any(|other| other.meets(&device) && asked(other)) != policy.default_allow()
+    }
+
+    proptest! {
+        /// OCI's order: of the rules for a device the last one decides. Rules that cannot be folded are refused.
+        #[test]
+        fn the_last_rule_for_a_device_decides(rules in prop::collection::vec(any_rule(), 0..8)) {
+            let mut policy = DevicePolicy::nothing();
+            let mut taken = Vec::new();
+            for rule in rules {
+                if policy.apply(&rule).is_ok() {
+                    taken.push(rule);
+                }
+            }
+            for kind in [DeviceType::Block, DeviceType::Char] {
+                for (major, minor) in (0..4).flat_map(|major| (0..4).map(move |minor| (major, minor))) {
+                    for access in ["r", "w", "m"].map(|letter| Access::parse(letter).unwrap()) {
+                        let is_for = |rule: &&DeviceRule| {
+                            (rule.kind == DeviceType::All || rule.kind == kind)
+                                && rule.major.is_none_or(|half| half == major)
+                                && rule.minor.is_none_or(|half| half == minor)
+                                && rule.access.without(access) != rule.access
+                        };
+                        let last = taken.iter().rev().find(is_for).is_some_and(|rule| rule.allow);
+                        prop_assert_eq!(allows(&policy, kind, (major, minor), access), last, "{:?}", taken);
+                    }
+                }
+            }
+        }
     }
 }
