@@ -3,6 +3,7 @@
 //! The calls act on the calling thread (credentials(7), "NOTES"): a caller that means its process has one thread.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod apply;
 mod capability;
 mod identity;
@@ -10,6 +11,7 @@ mod privileges;
 mod rlimit;
 mod scheduling;
 
+pub use accounts::name_of;
 pub use apply::{
     Capabilities, current, drop_bounding, keep_capabilities, known, set_ambient, set_capabilities,
 };

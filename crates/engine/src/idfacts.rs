@@ -12,7 +12,9 @@ const CONTAINERS: &str = "containers";
 /// Reads /etc/passwd, /etc/subuid and /etc/subgid, and looks for newuidmap(1). A file that is not there says nothing.
 pub(crate) fn probe(caller: &Caller) -> IdFacts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let name = name_of(&read("/etc/passwd"), caller.uid).unwrap_or_else(|| caller.uid.to_string());
+    let accounts = read("/etc/passwd");
+    let name = holm_credentials::name_of(&accounts, caller.uid);
+    let name = name.map_or_else(|| caller.uid.to_string(), str::to_owned);
     let of_file = |text: &str| {
         let own = ranges(text, &name, caller.uid);
         let fallback = || if caller.is_root() { ranges(text, CONTAINERS, caller.uid) } else { Vec::new() };
@@ -30,24 +32,9 @@ pub(crate) fn known(caller: &Caller) -> IdFacts {
     IdFacts { uid: caller.uid, gid: caller.gid, ..IdFacts::default() }
 }
 
-fn name_of(passwd: &str, uid: u32) -> Option<String> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, number) = (fields.next()?, fields.nth(1)?);
-        (number.parse() == Ok(uid)).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_is_found_by_number() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\nalice:x:1000:1000::/:/bin/sh\n";
-        assert_eq!(name_of(passwd, 1000).as_deref(), Some("alice"));
-        assert_eq!(name_of(passwd, 1), None);
-    }
 
     #[test]
     fn the_caller_has_facts() {

@@ -97,12 +97,7 @@ fn table(states: &[State]) -> String {
 /// The name of a user in /etc/passwd, or the number with a `#` before it, as runc has it.
 fn name_of(uid: u32) -> String {
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number.parse() == Ok(uid)).then(|| printable(name))
-    });
-    name.unwrap_or_else(|| format!("#{uid}"))
+    holm_credentials::name_of(&accounts, uid).map_or_else(|| format!("#{uid}"), printable)
 }
 
 #[cfg(test)]
