@@ -165,8 +165,9 @@ fn shares_the_namespaces_of_a_pod() {
     let of = |name: &str| podman.run(&["run", "--pod=isles", "--name", name, IMAGE, "sh", "-c", script]).ok();
     assert_eq!(of("one"), of("two"));
     podman.run(&["pod", "stop", "--time=0", "isles"]).ok();
-    // Podman fails as long as the monitors of the containers, which nobody waits for, are in the pod's cgroup.
-    eventually("the monitors have ended", || podman.run(&["pod", "rm", "--force", "isles"]).status == 0);
+    // On a machine with a directory beside its cgroups that is none (crun makes them for controllers that are not mounted)
+    // podman puts the monitors there too, and fails at first, as what it has written there is in the way.
+    eventually("the pod is removed", || podman.run(&["pod", "rm", "--force", "isles"]).status == 0);
     podman.run(&["pod", "exists", "isles"]).ends(1);
     assert_eq!(podman.world.cgroups("libpod-"), Vec::<std::path::PathBuf>::new());
 }
