@@ -95,9 +95,13 @@ fn drop_one(capability: Bits, number: u8) -> Result<bool> {
     match remove_capability_from_bounding_set(capability) {
         Ok(()) => Ok(true),
         Err(Errno::INVAL) => Ok(false),
-        // Who has it no more needs no privilege to do without.
-        Err(_) if !capability_is_in_bounding_set(capability).unwrap_or(true) => Ok(true),
-        failed => failed.map(|()| true).call(|| format!("prctl(PR_CAPBSET_DROP, {number})")),
+        failed => match capability_is_in_bounding_set(capability) {
+            // Who has it no more needs no privilege to do without.
+            Ok(false) => Ok(true),
+            // The privilege is looked at before the number.
+            Err(Errno::INVAL) => Ok(false),
+            _ => failed.map(|()| true).call(|| format!("prctl(PR_CAPBSET_DROP, {number})")),
+        },
     }
 }
 
