@@ -28,6 +28,7 @@ static HOST: LazyLock<HostFacts> = LazyLock::new(|| HostFacts {
     cgroups: CgroupFacts {
         layout: Layout::parse(b"30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", b"0::/own"),
         writable: true,
+        delegated: true,
         beside: false,
         device_rules: true,
     },
