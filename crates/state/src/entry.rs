@@ -125,9 +125,7 @@ impl Entry {
             .map(Some)
             .map_err(|cause| Error::Damaged { path: self.path.join(RECORD), cause })
     }
-}
 
-impl Entry {
     /// As [`Entry::read`], where the record has to be there.
     ///
     /// # Errors
